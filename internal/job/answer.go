@@ -1,0 +1,95 @@
+package job
+
+import (
+	"io"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/secret"
+)
+
+// Verdict is what an answer of the API means for the job.
+type Verdict string
+
+// The verdicts. Everything that is none of these is an error: the job waits.
+const (
+	Running   Verdict = "running"   // 404, or a status that is not terminal
+	Completed Verdict = "completed" // the answer carries the result
+	Failed    Verdict = "failed"    // settled by the API, with an error object
+	Canceled  Verdict = "canceled"
+	Unknown   Verdict = "unknown" // only of the status endpoint: 404 there
+)
+
+// Kind says what a completed job's result is.
+type Kind string
+
+// The kinds, by the member of the result that tells them apart.
+const (
+	KindFile       Kind = "file"
+	KindFiles      Kind = "files"
+	KindText       Kind = "text"
+	KindTables     Kind = "tables"
+	KindTextBoxes  Kind = "textBoxes"
+	KindPIIBoxes   Kind = "PIIBoxes"
+	KindProperties Kind = "properties"
+	KindForm       Kind = "form"
+	KindJSON       Kind = "json"      // an object of no known type
+	KindBinary     Kind = "binary"    // the answer's body itself
+	KindDelivered  Kind = "delivered" // the API uploaded the result elsewhere
+)
+
+// Answer is one readable answer of the API about a job.
+type Answer struct {
+	Verdict Verdict
+	// Error is the API's own word on a failed job.
+	Error *Problem
+	// RetryAfter is how long the API asks to wait at least, zero if it does not.
+	RetryAfter time.Duration
+
+	// Kind, and either Files or Payload, are set for Completed. Files whose
+	// URL is empty were delivered elsewhere.
+	Kind    Kind
+	Files   []File
+	Payload Payload
+}
+
+// Close releases what the answer holds. It is safe on every answer.
+func (a Answer) Close() error {
+	if a.Payload == nil {
+		return nil
+	}
+	return a.Payload.Close()
+}
+
+// File is one result file as the API describes it.
+type File struct {
+	URL         secret.String // signed: whoever has it has the file
+	ContentType string        // empty: take the download's
+	// DeclaredSize and PageCount are nil where the API gives none.
+	DeclaredSize *int64
+	PageCount    *int
+}
+
+// Source is a stream of bytes to be stored. Read is called from one goroutine
+// at a time. io.EOF means that the stream is whole, to the last byte, and that
+// everything that could be said against it has been checked; any other error
+// means that nothing may come of what was read.
+type Source interface {
+	io.ReadCloser
+	// Size is the exact number of bytes, or -1 when it is not known.
+	Size() int64
+	// ContentType is the media type, never empty.
+	ContentType() string
+	// Ext is the file name extension for a media type that has none of its
+	// own in our table: from the URL's path, with its dot, or empty.
+	Ext() string
+}
+
+// Payload is a result that stands in the API's answer itself. Its Read returns
+// io.EOF only after the rest of the answer has been read and says that the job
+// is completed.
+type Payload interface {
+	Source
+	// Kind is the result's kind; for a payload too large to look through
+	// beforehand it is exact only after io.EOF.
+	Kind() Kind
+}

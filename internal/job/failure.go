@@ -1,0 +1,96 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Reason says why a job failed. The set is closed: it is the reason of the
+// event and the label of the metric.
+type Reason string
+
+// The reasons of a failed event.
+const (
+	ReasonJobFailed        Reason = "job_failed"
+	ReasonAPIRejected      Reason = "api_rejected"
+	ReasonJobExpired       Reason = "job_expired"
+	ReasonJobUnknown       Reason = "job_unknown"
+	ReasonDeadlineExceeded Reason = "deadline_exceeded"
+	ReasonResultTooLarge   Reason = "result_too_large"
+	ReasonResultBlocked    Reason = "result_blocked"
+	ReasonResultInvalid    Reason = "result_invalid"
+	ReasonStoreRejected    Reason = "store_rejected"
+	ReasonStoreFailed      Reason = "store_failed"
+	ReasonWorkerCrashed    Reason = "worker_crashed"
+)
+
+// Reasons lists them all, for metrics that start at zero.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonJobFailed, ReasonAPIRejected, ReasonJobExpired, ReasonJobUnknown,
+		ReasonDeadlineExceeded, ReasonResultTooLarge, ReasonResultBlocked,
+		ReasonResultInvalid, ReasonStoreRejected, ReasonStoreFailed, ReasonWorkerCrashed,
+	}
+}
+
+// Problem is an error as the API told it: the error object of a failed job,
+// or a problem document (RFC 9457). Query strings are cut from its URLs.
+type Problem struct {
+	Type     string `json:"type,omitempty"`
+	Title    string `json:"title,omitempty"`
+	Status   int    `json:"status,omitempty"`
+	Detail   string `json:"detail,omitempty"`
+	Instance string `json:"instance,omitempty"`
+}
+
+// Failure is an error that settles its job: trying again would not change it.
+// It is the one way to say so; every other error means that the job waits.
+type Failure struct {
+	Reason  Reason
+	Problem *Problem // the API's own word, where there is one
+	Err     error    // what happened, free of secrets and signed URLs
+}
+
+// Fail returns a Failure with a formatted explanation.
+func Fail(reason Reason, format string, args ...any) *Failure {
+	return &Failure{Reason: reason, Err: fmt.Errorf(format, args...)}
+}
+
+func (f *Failure) Error() string {
+	if f.Err == nil {
+		return string(f.Reason)
+	}
+	return string(f.Reason) + ": " + f.Err.Error()
+}
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Refused is an error of a dependency that concerns every job alike: bad
+// credentials, a bucket that is not there. Work on that dependency pauses and
+// no job is charged.
+type Refused struct {
+	Err error // says what is refused and what to do about it
+}
+
+func (r *Refused) Error() string { return r.Err.Error() }
+
+func (r *Refused) Unwrap() error { return r.Err }
+
+// IsRefused reports whether err is, or wraps, a [Refused].
+func IsRefused(err error) bool {
+	var refused *Refused
+	return errors.As(err, &refused)
+}
+
+// Unavailable is an answer that could not be had or could not be read: the
+// job waits. Its text carries no secret and no signed URL.
+type Unavailable struct {
+	Err        error
+	RetryAfter time.Duration // how long the API asks to wait at least, zero if it does not say
+	Throttled  bool          // 429: the whole pod slows down
+}
+
+func (u *Unavailable) Error() string { return u.Err.Error() }
+
+func (u *Unavailable) Unwrap() error { return u.Err }

@@ -1,0 +1,97 @@
+// Package job is the vocabulary that every other package shares: what a job
+// is, what the API answers about it, what becomes of it. It does no input or
+// output, keeps no state, and imports nothing of ours but the secret type.
+package job
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// Job is one submission, normalised, with all that the worker needs to go on
+// with it. While a job waits, the broker holds this document and no pod does.
+type Job struct {
+	ID          ID
+	Bucket      string            // empty: the worker's own bucket
+	Prefix      string            // put before the key; empty or ends as the producer wrote it
+	Metadata    map[string]string // becomes S3 user metadata, echoed in the event
+	SubmittedAt time.Time
+	Deadline    time.Time // looked at only after a readable answer that is not terminal
+
+	// Attempt counts the polls that were charged to the job; the backoff is
+	// computed from it.
+	Attempt int
+	// Polls counts every poll that was answered, for the event.
+	Polls int
+	// Lost counts the leases of this job that were lost before the current
+	// delivery: workers that crashed with it in hand.
+	Lost int
+	// Traceparent is the submitter's W3C trace context, empty if there was
+	// none. It travels in a message header, not in the document.
+	Traceparent string
+}
+
+// documentVersion is written into every timer. Fields are only ever added, and
+// unknown ones are ignored, so that older and newer workers read each other's
+// timers during a rolling upgrade.
+const documentVersion = 1
+
+type document struct {
+	Version     int               `json:"version"`
+	JobID       string            `json:"jobID"`
+	Bucket      string            `json:"bucket,omitempty"`
+	Prefix      string            `json:"prefix,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	SubmittedAt time.Time         `json:"submittedAt"`
+	Deadline    time.Time         `json:"deadline"`
+	Attempt     int               `json:"attempt"`
+	Polls       int               `json:"polls"`
+	Lost        int               `json:"lost,omitempty"`
+}
+
+// Encode returns the body of the job's timer.
+func (j Job) Encode() ([]byte, error) {
+	body, err := json.Marshal(document{
+		Version: documentVersion, JobID: string(j.ID), Bucket: j.Bucket, Prefix: j.Prefix,
+		Metadata: j.Metadata, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
+		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode job %s: %w", j.ID, err)
+	}
+	return body, nil
+}
+
+// Decode reads the body of a timer. The rules of a submission are checked
+// again: anything may have been published to the subject.
+func Decode(body []byte, rules Rules) (Job, error) {
+	var d document
+	if err := json.Unmarshal(body, &d); err != nil {
+		return Job{}, fmt.Errorf("the timer is not readable JSON: %w", err)
+	}
+	if d.Version < 1 {
+		return Job{}, errors.New("the timer has no version")
+	}
+	id, err := ParseID(d.JobID)
+	if err != nil {
+		return Job{}, err
+	}
+	j := Job{
+		ID: id, Bucket: d.Bucket, Prefix: d.Prefix, Metadata: d.Metadata,
+		SubmittedAt: d.SubmittedAt, Deadline: d.Deadline,
+		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
+	}
+	if err := rules.check(j); err != nil {
+		return Job{ID: id}, err
+	}
+	return j, nil
+}
+
+// Clone returns a copy that shares nothing with j.
+func (j Job) Clone() Job {
+	j.Metadata = maps.Clone(j.Metadata)
+	return j
+}
