@@ -94,3 +94,28 @@ type Unavailable struct {
 func (u *Unavailable) Error() string { return u.Err.Error() }
 
 func (u *Unavailable) Unwrap() error { return u.Err }
+
+// StoreError is an error of the object store that may pass: the job waits and
+// its result is stored later, until its deadline.
+type StoreError struct {
+	Err error
+}
+
+func (s *StoreError) Error() string { return s.Err.Error() }
+
+func (s *StoreError) Unwrap() error { return s.Err }
+
+// ErrLength is the error of a download whose body disagrees with the length
+// that it announced itself.
+var ErrLength = errors.New("the download disagrees with its own length")
+
+// Settled is the error of a payload's Read when the rest of the API's answer
+// says that the job is not completed after all: the result that stood before
+// it counts for nothing, Answer does.
+type Settled struct {
+	Answer Answer
+}
+
+func (s *Settled) Error() string {
+	return "the rest of the answer says that the job is " + string(s.Answer.Verdict)
+}

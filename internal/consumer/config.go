@@ -1,0 +1,108 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/retry"
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+// DefaultAckWait is how long the broker waits for a sign of life before it
+// hands a message to another worker.
+const DefaultAckWait = 30 * time.Second
+
+// Config is how a worker does its work.
+type Config struct {
+	Names    Names
+	Replicas int // of the streams that it creates
+
+	Polls     int     // polls under way at once
+	Transfers int     // files being streamed at once
+	PollRate  float64 // polls a second, 0 for no limit
+
+	Backoff    retry.Policy // between the polls of one job
+	Rules      job.Rules    // of submissions
+	MaxCrashes int          // leases of one job that may be lost
+
+	EventsMaxAge time.Duration // of the events stream
+	DrainTimeout time.Duration // that running work gets after a stop
+	AckWait      time.Duration // DefaultAckWait when zero; shorter ones are for tests
+}
+
+// Validate reports everything that is wrong.
+func (c Config) Validate() error {
+	var problems []error
+	if c.Names == (Names{}) {
+		problems = append(problems, errors.New("the subject names are not set"))
+	}
+	for _, limit := range []struct {
+		name  string
+		value int
+	}{{"replicas", c.Replicas}, {"polls", c.Polls}, {"transfers", c.Transfers}, {"crashes", c.MaxCrashes}} {
+		if limit.value < 1 {
+			problems = append(problems, fmt.Errorf("%s is %d, it must be 1 or more", limit.name, limit.value))
+		}
+	}
+	if c.PollRate < 0 {
+		problems = append(problems, fmt.Errorf("the poll rate is %v, it must not be negative", c.PollRate))
+	}
+	return errors.Join(append(problems, c.Backoff.Validate())...)
+}
+
+// API is the job API. Its methods are called from many goroutines at once.
+type API interface {
+	// Poll asks for a job's result. The caller closes the answer. Errors:
+	// [job.Failure] settles the job, [job.Refused] pauses all polling,
+	// [job.Unavailable] and everything else means that the job waits.
+	Poll(ctx context.Context, id job.ID) (job.Answer, error)
+	// Status asks for a job's state alone; see [job.Unknown].
+	Status(ctx context.Context, id job.ID) (job.Verdict, error)
+	// Open starts the download of one file of a job's result. The caller
+	// closes the source.
+	Open(ctx context.Context, id job.ID, index int, file job.File) (job.Source, error)
+	// Probe makes one request that shows whether polls would be answered.
+	Probe(ctx context.Context) error
+}
+
+// Store is the object store. Its methods are called from many goroutines at
+// once.
+type Store interface {
+	// Put stores a source as an object of the job, whole or not at all. An
+	// error of the source comes back as it is; those of the store are
+	// [job.Failure], [job.Refused], or [job.StoreError], which means that it
+	// may work later.
+	Put(ctx context.Context, j job.Job, name string, src job.Source) (job.Object, error)
+	// AbortUploads removes what a killed worker left of the job's uploads.
+	AbortUploads(ctx context.Context, j job.Job) error
+	// Probe shows whether the worker's own bucket can be reached.
+	Probe(ctx context.Context) error
+}
+
+// Health is told of each condition that makes the worker ready or not; a nil
+// error means that it holds.
+type Health interface {
+	Set(condition string, err error)
+}
+
+// Deps are what a worker works with. The caller owns and closes them.
+type Deps struct {
+	Conn    *nats.Conn
+	API     API
+	Store   Store
+	Health  Health
+	Log     *zap.Logger
+	Metrics prometheus.Registerer
+}
+
+func (d Deps) validate() error {
+	if d.Conn == nil || d.API == nil || d.Store == nil || d.Health == nil || d.Log == nil || d.Metrics == nil {
+		return errors.New("a worker needs a connection, an API, a store, a health, a logger and a registerer")
+	}
+	return nil
+}

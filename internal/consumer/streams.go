@@ -1,0 +1,218 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// maxWaiting is how many pull requests of a consumer the broker keeps. Every
+// idle pod has one open; the default of 512 would cap the fleet.
+const maxWaiting = 16384
+
+// errOverlap is the broker's error code for a stream whose subjects belong to
+// another already.
+const errOverlap jetstream.ErrorCode = 10065
+
+// Misconfigured is a state of the broker that waiting does not change: a
+// person has to.
+type Misconfigured struct {
+	err error
+}
+
+func (m *Misconfigured) Error() string { return m.err.Error() }
+
+func (m *Misconfigured) Unwrap() error { return m.err }
+
+func misconfigured(format string, args ...any) error {
+	return &Misconfigured{err: fmt.Errorf(format, args...)}
+}
+
+// Setup creates what is missing of the worker's streams and consumers, and
+// checks what is there. An error that is no [Misconfigured] may pass by
+// itself.
+func Setup(ctx context.Context, nc *nats.Conn, cfg Config) error {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return fmt.Errorf("jetstream: %w", err)
+	}
+	for _, want := range streamConfigs(cfg) {
+		if err := ensureStream(ctx, js, want); err != nil {
+			return err
+		}
+	}
+	for stream, want := range consumerConfigs(cfg) {
+		if err := ensureConsumer(ctx, js, stream, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func streamConfigs(cfg Config) []jetstream.StreamConfig {
+	n := cfg.Names
+	return []jetstream.StreamConfig{{
+		Name:        n.Jobs(),
+		Description: "Jobferry: submitted job IDs",
+		Subjects:    n.submissions(),
+		Retention:   jetstream.WorkQueuePolicy,
+		Discard:     jetstream.DiscardNew,
+		Storage:     jetstream.FileStorage,
+		Replicas:    cfg.Replicas,
+		AllowDirect: true,
+	}, {
+		Name:              n.Wait(),
+		Description:       "Jobferry: timers of waiting jobs, and jobs that are due",
+		Subjects:          []string{n.waits(), n.dues()},
+		Retention:         jetstream.WorkQueuePolicy,
+		Storage:           jetstream.FileStorage,
+		Replicas:          cfg.Replicas,
+		AllowDirect:       true,
+		AllowRollup:       true,
+		AllowMsgSchedules: true,
+	}, {
+		Name:        n.Events(),
+		Description: "Jobferry: one terminal event for each job",
+		Subjects:    []string{n.AllEvents()},
+		Retention:   jetstream.LimitsPolicy,
+		MaxAge:      cfg.EventsMaxAge,
+		Storage:     jetstream.FileStorage,
+		Replicas:    cfg.Replicas,
+		AllowDirect: true,
+	}}
+}
+
+func consumerConfigs(cfg Config) map[string]jetstream.ConsumerConfig {
+	consumer := func(filters ...string) jetstream.ConsumerConfig {
+		return jetstream.ConsumerConfig{
+			Durable:        Durable,
+			FilterSubjects: filters,
+			AckPolicy:      jetstream.AckExplicitPolicy,
+			AckWait:        cfg.ackWait(),
+			MaxDeliver:     -1,
+			MaxAckPending:  -1,
+			MaxWaiting:     maxWaiting,
+		}
+	}
+	return map[string]jetstream.ConsumerConfig{
+		cfg.Names.Jobs(): consumer(cfg.Names.submissions()...),
+		cfg.Names.Wait(): consumer(cfg.Names.dues()),
+	}
+}
+
+func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
+	stream, err := js.Stream(ctx, want.Name)
+	if err == nil {
+		return checkStream(stream.CachedInfo().Config, want)
+	}
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return brokerError("look up stream "+want.Name, err)
+	}
+	stream, err = js.CreateStream(ctx, want)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another pod was first
+		return ensureStream(ctx, js, want)
+	case isAPIError(err, errOverlap):
+		return overlap(ctx, js, want)
+	case err != nil:
+		return brokerError("create stream "+want.Name, err)
+	}
+	if want.AllowMsgSchedules && !stream.CachedInfo().Config.AllowMsgSchedules {
+		// An older server ignores the flag. The stream is ours and a moment
+		// old; left behind it would stand in the way of an upgrade.
+		_ = js.DeleteStream(ctx, want.Name)
+		return noSchedules(want.Name, "this nats-server does not support them; it needs to be 2.12 or later, 2.14.5 or later is recommended")
+	}
+	return nil
+}
+
+// checkStream says what about an existing stream would lose jobs. The rest of
+// its configuration is its owner's.
+func checkStream(have, want jetstream.StreamConfig) error {
+	if !want.AllowMsgSchedules {
+		return nil
+	}
+	if !have.AllowMsgSchedules {
+		return noSchedules(have.Name, "delete the stream, or enable allow_msg_schedules on it")
+	}
+	if have.Retention != want.Retention {
+		return misconfigured("stream %s has retention %s, it must be a work queue: delete it and run `worker setup`", have.Name, have.Retention)
+	}
+	if have.MaxMsgs > 0 || have.MaxBytes > 0 || have.MaxAge > 0 || have.MaxMsgsPerSubject > 0 {
+		return misconfigured("stream %s has limits (messages, bytes, age or messages per subject), which drop timers silently: remove them", have.Name)
+	}
+	for _, subject := range want.Subjects {
+		if !slices.Contains(have.Subjects, subject) {
+			return misconfigured("stream %s does not take %s: add the subject", have.Name, subject)
+		}
+	}
+	return nil
+}
+
+func noSchedules(stream, advice string) error {
+	return misconfigured("stream %s has no message schedules, without which no job can wait: %s", stream, advice)
+}
+
+func overlap(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
+	for _, subject := range want.Subjects {
+		if other, err := js.StreamNameBySubject(ctx, subject); err == nil {
+			return misconfigured("stream %s cannot be created: stream %s takes %s already; delete it or set another WORKER_SUBJECT_PREFIX",
+				want.Name, other, subject)
+		}
+	}
+	return misconfigured("stream %s cannot be created: its subjects overlap with those of another stream; set another WORKER_SUBJECT_PREFIX", want.Name)
+}
+
+func ensureConsumer(ctx context.Context, js jetstream.JetStream, stream string, want jetstream.ConsumerConfig) error {
+	have, err := js.Consumer(ctx, stream, want.Durable)
+	if err == nil && sameConsumer(have.CachedInfo().Config, want) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return brokerError("look up consumer "+want.Durable+" of "+stream, err)
+	}
+	if _, err := js.CreateOrUpdateConsumer(ctx, stream, want); err != nil {
+		return brokerError("create consumer "+want.Durable+" of "+stream, err)
+	}
+	return nil
+}
+
+func sameConsumer(have, want jetstream.ConsumerConfig) bool {
+	filters := have.FilterSubjects
+	if have.FilterSubject != "" {
+		filters = []string{have.FilterSubject}
+	}
+	return slices.Equal(filters, want.FilterSubjects) && have.AckPolicy == want.AckPolicy &&
+		have.AckWait == want.AckWait && have.MaxDeliver == want.MaxDeliver &&
+		have.MaxAckPending == want.MaxAckPending && have.MaxWaiting == want.MaxWaiting
+}
+
+// brokerError tells what will pass from what will not: an answer of the
+// JetStream API that blames the request is final, silence is not.
+func brokerError(what string, err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.Code < 500 {
+		return misconfigured("%s: %w", what, err)
+	}
+	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		return misconfigured("%s: %w: enable JetStream on the nats-server and for this account", what, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func isAPIError(err error, code jetstream.ErrorCode) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == code
+}
+
+func (c Config) ackWait() time.Duration {
+	if c.AckWait > 0 {
+		return c.AckWait
+	}
+	return DefaultAckWait
+}
