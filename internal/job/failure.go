@@ -70,8 +70,18 @@ func (f *Failure) Unwrap() error { return f.Err }
 // credentials, a bucket that is not there. Work on that dependency pauses and
 // no job is charged.
 type Refused struct {
+	By  Dependency
 	Err error // says what is refused and what to do about it
 }
+
+// Dependency is what the worker depends on beside the broker.
+type Dependency string
+
+// The dependencies.
+const (
+	API   Dependency = "api"
+	Store Dependency = "store"
+)
 
 func (r *Refused) Error() string { return r.Err.Error() }
 

@@ -1,0 +1,54 @@
+package consumer
+
+import (
+	"context"
+	"sync/atomic"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// berths hands out the transfer slots, one for each file being streamed, in
+// the order of asking. As many finished jobs again may wait for one.
+type berths struct {
+	total int
+	files *semaphore.Weighted
+	lobby *semaphore.Weighted
+	inUse atomic.Int64
+}
+
+func newBerths(total int) *berths {
+	return &berths{
+		total: total,
+		files: semaphore.NewWeighted(int64(total)),
+		lobby: semaphore.NewWeighted(int64(total)),
+	}
+}
+
+// board takes the first slot of a job, waiting for it in the lobby. It reports
+// false when the lobby is full.
+func (b *berths) board(ctx context.Context) (bool, error) {
+	if b.files.TryAcquire(1) {
+		b.inUse.Add(1)
+		return true, nil
+	}
+	if !b.lobby.TryAcquire(1) {
+		return false, nil
+	}
+	defer b.lobby.Release(1)
+	return true, b.take(ctx)
+}
+
+// take waits for a slot.
+func (b *berths) take(ctx context.Context) error {
+	if err := b.files.Acquire(ctx, 1); err != nil {
+		return context.Cause(ctx)
+	}
+	b.inUse.Add(1)
+	return nil
+}
+
+// leave gives a slot back.
+func (b *berths) leave() {
+	b.inUse.Add(-1)
+	b.files.Release(1)
+}

@@ -1,0 +1,174 @@
+package consumer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/retry"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Headers of the broker and of W3C trace context.
+const (
+	headerSchedule       = "Nats-Schedule"        // "@at <RFC 3339>"
+	headerScheduleTarget = "Nats-Schedule-Target" // where a timer fires to
+	headerExpectSequence = "Nats-Expected-Last-Subject-Sequence"
+	headerExpectSubject  = "Nats-Expected-Last-Subject-Sequence-Subject"
+	headerTraceparent    = "traceparent"
+	headerContentType    = "Content-Type"
+)
+
+// Error codes of a publish with an expected sequence.
+const (
+	codeWrongSequence     jetstream.ErrorCode = 10071 // another message stands there
+	codeSequenceUndecided jetstream.ErrorCode = 10164 // another publish is under way
+)
+
+// requestLimit bounds one request to the broker before it is made again.
+const requestLimit = 5 * time.Second
+
+// brokerBackoff is between the tries of one request to the broker.
+var brokerBackoff = retry.Policy{Initial: 50 * time.Millisecond, Max: 2 * time.Second, Multiplier: 2}
+
+// errTaken means that the broker refused a message because the one that it
+// was to be the first of is there already.
+var errTaken = errors.New("another message stands there already")
+
+// broker is what a worker asks of JetStream, each call made again until it is
+// answered or ctx ends.
+type broker struct {
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	names Names
+}
+
+// arm has the broker deliver the job at a time. For the first timer of a
+// submission it returns errTaken when the job is on its way already.
+func (b broker) arm(ctx context.Context, j job.Job, at time.Time, first bool) error {
+	body, err := j.Encode()
+	if err != nil {
+		return err
+	}
+	msg := b.message(b.names.WaitFor(j.ID), body, j.Traceparent)
+	// Sub-second precision matters: the client library's own option rounds.
+	msg.Header.Set(headerSchedule, "@at "+at.UTC().Format(time.RFC3339Nano))
+	msg.Header.Set(headerScheduleTarget, b.names.Due(j.ID))
+	if first {
+		expectNone(msg, b.names.OnItsWay(j.ID))
+	}
+	return b.publish(ctx, msg)
+}
+
+// announce publishes a job's terminal event, or returns errTaken when it has
+// one already.
+func (b broker) announce(ctx context.Context, event job.Event) error {
+	return b.publishEvent(ctx, event, b.names.Event(event.Data.Status, event.Data.JobID), b.names.AnyEvent(event.Data.JobID))
+}
+
+// announceRejected publishes the event of a message that could not be taken.
+func (b broker) announceRejected(ctx context.Context, event job.Event, meta *nats.MsgMetadata) error {
+	subject := b.names.Rejected(meta.Stream, meta.Sequence.Stream)
+	return b.publishEvent(ctx, event, subject, subject)
+}
+
+func (b broker) publishEvent(ctx context.Context, event job.Event, subject, unique string) error {
+	body, err := event.Encode()
+	if err != nil {
+		return err
+	}
+	msg := b.message(subject, body, event.Traceparent)
+	msg.Header.Set(headerContentType, job.ContentTypeCloudEvent)
+	expectNone(msg, unique)
+	return b.publish(ctx, msg)
+}
+
+func (b broker) message(subject string, body []byte, traceparent string) *nats.Msg {
+	msg := nats.NewMsg(subject)
+	msg.Data = body
+	if traceparent != "" {
+		msg.Header.Set(headerTraceparent, traceparent)
+	}
+	return msg
+}
+
+// expectNone makes the broker refuse msg when a message stands under filter.
+func expectNone(msg *nats.Msg, filter string) {
+	msg.Header.Set(headerExpectSequence, "0")
+	msg.Header.Set(headerExpectSubject, filter)
+}
+
+// publish sends msg until the broker has stored it. A try that was not
+// answered may have been stored all the same; for a message that must be the
+// first, the next try then finds it taken, by itself.
+func (b broker) publish(ctx context.Context, msg *nats.Msg) error {
+	return b.insist(ctx, "publish to "+msg.Subject, func(ctx context.Context) error {
+		_, err := b.js.PublishMsg(ctx, msg)
+		if isAPIError(err, codeWrongSequence) {
+			return errTaken
+		}
+		return err
+	})
+}
+
+// hasEvent reports whether a job has a terminal event.
+func (b broker) hasEvent(ctx context.Context, id job.ID) (bool, error) {
+	query, err := json.Marshal(map[string]string{"last_by_subj": b.names.AnyEvent(id)})
+	if err != nil {
+		return false, err
+	}
+	var found bool
+	err = b.insist(ctx, "look for an event of "+string(id), func(ctx context.Context) error {
+		answer, err := b.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+b.names.Events(), query)
+		if err != nil {
+			return err
+		}
+		switch status := answer.Header.Get("Status"); status {
+		case "":
+			found = true
+		case "404":
+			found = false
+		default:
+			return fmt.Errorf("direct get: %s %s", status, answer.Header.Get("Description"))
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Acknowledgements, as the wire has them.
+var (
+	ack       = []byte("+ACK")
+	terminate = "+TERM "
+)
+
+// acknowledge removes a message from its work queue and has it confirmed.
+func (b broker) acknowledge(ctx context.Context, msg *nats.Msg, word []byte) error {
+	return b.insist(ctx, "acknowledge a message of "+msg.Subject, func(ctx context.Context) error {
+		_, err := b.nc.RequestWithContext(ctx, msg.Reply, word)
+		return err
+	})
+}
+
+// insist calls try until it succeeds, is told that the message is taken, or
+// ctx ends; then it returns the last real error beside the cause.
+func (b broker) insist(ctx context.Context, what string, try func(context.Context) error) error {
+	backoff := brokerBackoff.BackOff()
+	for {
+		attempt, cancel := context.WithTimeout(ctx, requestLimit)
+		err := try(attempt)
+		cancel()
+		if err == nil || errors.Is(err, errTaken) {
+			return err
+		}
+		select {
+		case <-time.After(backoff.NextBackOff()):
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w (last error: %w)", what, context.Cause(ctx), err)
+		}
+	}
+}

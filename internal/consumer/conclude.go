@@ -1,0 +1,221 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
+)
+
+// conclusion is what becomes of a message in hand. Every journey ends in
+// exactly one.
+type conclusion struct {
+	kind  conclusionKind
+	cause string // why it waits or is dropped
+
+	delay  time.Duration // of waiting
+	charge bool          // the wait counts as an attempt
+
+	event job.EventData // of settled and rejected
+	err   error         // of a failure, for the log; of abandoned
+}
+
+type conclusionKind int
+
+const (
+	undecided conclusionKind = iota // the journey goes on
+	waiting                         // a timer, then an acknowledgement
+	settled                         // an event, then an acknowledgement
+	rejected                        // an event, then a termination
+	dropped                         // an acknowledgement alone: the job is on its way, or settled
+	abandoned                       // nothing: the message is not ours any more
+)
+
+// What a job waits for.
+const (
+	causeRunning     = "running"     // the API is not done
+	causeUnavailable = "unavailable" // the API could not be asked
+	causeTransfer    = "transfer"    // its result could not be stored yet
+	causePaused      = "paused"      // the API or the store refuses us
+	causeNoSlot      = "no_slot"     // its result is there, a transfer slot is not
+	causeDrain       = "drain"       // this worker stops
+)
+
+var none = conclusion{}
+
+func wait(delay time.Duration, cause string) conclusion {
+	return conclusion{kind: waiting, delay: delay, cause: cause, charge: true}
+}
+
+func waitUncharged(delay time.Duration, cause string) conclusion {
+	return conclusion{kind: waiting, delay: delay, cause: cause}
+}
+
+func settle(event job.EventData) conclusion { return conclusion{kind: settled, event: event} }
+
+func fail(failure *job.Failure) conclusion {
+	return conclusion{kind: settled, err: failure.Err, event: job.EventData{
+		Status: job.OutcomeFailed, Reason: string(failure.Reason), Error: failure.Problem,
+	}}
+}
+
+func drop(cause string) conclusion { return conclusion{kind: dropped, cause: cause} }
+
+func abandon(err error) conclusion { return conclusion{kind: abandoned, err: err} }
+
+// carry takes one message through its journey.
+func (w *Worker) carry(l lane, msg *nats.Msg) {
+	d, done, err := w.deliver(l, msg)
+	defer done()
+	if err != nil {
+		w.log.Error("a message that is none of JetStream's arrived on a pull subject; it is left alone", zap.Error(err))
+		return
+	}
+	j, c := w.journey(d)
+	w.conclude(d, j, c)
+}
+
+// journey is intake, poll and transfer; each may end it.
+func (w *Worker) journey(d *delivery) (job.Job, conclusion) {
+	j, c := w.intake(d)
+	if c.kind != undecided {
+		return j, c
+	}
+	if w.taking.Err() != nil {
+		return j, waitUncharged(0, causeDrain)
+	}
+	answer, c := w.poll(d.work, &j)
+	if c.kind != undecided {
+		return j, c
+	}
+	defer answer.Close() //nolint:errcheck // what was read of it has been checked
+	d.freeSlot()
+	if d.lane == due { // a second submission may have settled it while it waited
+		if c := w.alreadySettled(d, j); c.kind != undecided {
+			return j, c
+		}
+	}
+	return j, w.transfer(d.work, j, answer)
+}
+
+// conclude publishes before it acknowledges, and has both confirmed: a worker
+// that dies in between repeats the publish, which the broker refuses or which
+// replaces its own, and loses nothing. With the lease gone it does neither.
+func (w *Worker) conclude(d *delivery, j job.Job, c conclusion) {
+	if err := d.lease.held(); err != nil {
+		c = abandon(err)
+	}
+	var err error
+	switch c.kind {
+	case waiting:
+		err = w.arm(d, j, c)
+	case settled:
+		err = w.publish(d, j, c)
+	case rejected:
+		err = w.publishRejected(d, c)
+	case dropped:
+		w.metrics.duplicates.WithLabelValues(c.cause).Inc()
+	case abandoned:
+		err = c.err
+	}
+	if err == nil {
+		err = d.lease.held()
+	}
+	if err == nil {
+		err = w.broker.acknowledge(d.settling, d.msg, w.word(c))
+	}
+	if err != nil {
+		w.abandoned(d, j, err)
+	}
+}
+
+func (w *Worker) word(c conclusion) []byte {
+	if c.kind == rejected {
+		return []byte(terminate + "the submission broke a rule; see its event")
+	}
+	return ack
+}
+
+// arm hands the job to the broker until its time. A submission whose job is on
+// its way already is dropped here.
+func (w *Worker) arm(d *delivery, j job.Job, c conclusion) error {
+	if c.charge {
+		j.Attempt++
+	}
+	err := w.broker.arm(d.settling, j, time.Now().Add(c.delay), d.lane == fresh)
+	if errors.Is(err, errTaken) {
+		w.metrics.duplicates.WithLabelValues("waiting").Inc()
+		return nil
+	}
+	if err == nil {
+		w.metrics.timers.WithLabelValues(c.cause).Inc()
+	}
+	return err
+}
+
+// publish completes the event and has the broker store it as the job's only
+// one.
+func (w *Worker) publish(d *delivery, j job.Job, c conclusion) error {
+	event := c.event
+	event.JobID, event.Metadata, event.Polls = j.ID, j.Metadata, j.Polls
+	event.SubmittedAt, event.SettledAt = j.SubmittedAt.UTC(), time.Now().UTC()
+	err := w.broker.announce(d.settling, job.NewEvent(string(j.ID), event, j.Traceparent))
+	if errors.Is(err, errTaken) {
+		w.metrics.duplicates.WithLabelValues("settled").Inc()
+		return nil
+	}
+	if err == nil {
+		w.metrics.count(event)
+		w.logSettled(event, j.Traceparent, c.err)
+	}
+	return err
+}
+
+func (w *Worker) publishRejected(d *delivery, c conclusion) error {
+	c.event.SettledAt = time.Now().UTC()
+	event := job.NewEvent(rejectedID(d), c.event, d.msg.Header.Get(headerTraceparent))
+	err := w.broker.announceRejected(d.settling, event, d.meta)
+	if errors.Is(err, errTaken) {
+		return nil
+	}
+	if err == nil {
+		w.metrics.count(c.event)
+		w.log.Warn("submission rejected", zap.String("message", event.ID), zap.String("reason", c.event.Reason))
+	}
+	return err
+}
+
+// logSettled writes the one line of a settled job.
+func (w *Worker) logSettled(event job.EventData, traceparent string, cause error) {
+	var bytes int64
+	for _, object := range event.Objects {
+		bytes += object.Size
+	}
+	fields := []zap.Field{
+		zap.String("job", string(event.JobID)), zap.String("outcome", string(event.Status)),
+		zap.Int("polls", event.Polls), zap.Duration("took", event.SettledAt.Sub(event.SubmittedAt)),
+	}
+	if event.Status == job.OutcomeCompleted {
+		fields = append(fields, zap.String("kind", string(event.Kind)),
+			zap.Int("objects", max(len(event.Objects), event.ObjectCount)), zap.Int64("bytes", bytes))
+	}
+	if event.Reason != "" {
+		fields = append(fields, zap.String("reason", event.Reason), zap.NamedError("cause", cause))
+	}
+	if traceparent != "" {
+		fields = append(fields, zap.String("traceparent", traceparent))
+	}
+	w.log.Info("job settled", fields...)
+}
+
+// abandoned leaves a message to whoever has it now, or to the next delivery.
+func (w *Worker) abandoned(d *delivery, j job.Job, err error) {
+	if errors.Is(err, errLeaseLost) || errors.Is(context.Cause(d.settling), errLeaseLost) {
+		w.metrics.leasesLost.Inc()
+	}
+	w.log.Warn("a message is left to its next delivery",
+		zap.String("job", string(j.ID)), zap.String("subject", d.msg.Subject), zap.Error(err))
+}

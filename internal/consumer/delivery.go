@@ -1,0 +1,54 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// errDraining is the cause of a context that ended because the worker stops.
+var errDraining = errors.New("the worker is stopping")
+
+// delivery is one message in hand: its lease, its poll slot, and the two
+// contexts of its work. work ends when the worker has to stop working;
+// settling outlives it and ends with the lease, so that what was done can
+// still be published and acknowledged.
+type delivery struct {
+	msg   *nats.Msg
+	meta  *nats.MsgMetadata
+	lane  lane
+	lease *lease
+
+	work     context.Context
+	settling context.Context
+
+	freeSlot func() // gives the poll slot back; only the first call counts
+}
+
+// deliver takes a message in hand.
+func (w *Worker) deliver(l lane, msg *nats.Msg) (*delivery, func(), error) {
+	free := sync.OnceFunc(func() { w.slots.release(l, 1) })
+	meta, err := msg.Metadata()
+	if err != nil {
+		return nil, free, err
+	}
+	d := &delivery{msg: msg, meta: meta, lane: l, freeSlot: free}
+	d.lease = newLease(w.settling, msg, w.broker.nc, w.cfg.ackWait())
+	d.settling = d.lease.ctx
+	work, cancel := context.WithCancelCause(d.settling)
+	d.work = work
+	stopWatching := context.AfterFunc(w.working, func() { cancel(errDraining) })
+	return d, func() {
+		stopWatching()
+		cancel(context.Canceled)
+		d.lease.release()
+		free()
+	}, nil
+}
+
+// crashes is how many leases of the message were lost before this delivery.
+func (d *delivery) crashes() int {
+	return int(min(d.meta.NumDelivered-1, 1<<20)) //nolint:gosec // bounded by min
+}

@@ -1,0 +1,98 @@
+package consumer
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"go.uber.org/zap"
+)
+
+// maxEchoedBody is how much of a rejected submission its event carries, in
+// bytes before base64.
+const maxEchoedBody = 8 << 10
+
+// intake reads the message: what job it is, and whether it is to be carried
+// at all. A conclusion other than none ends its journey here.
+func (w *Worker) intake(d *delivery) (job.Job, conclusion) {
+	j, err := w.read(d)
+	if err != nil {
+		return job.Job{}, w.reject(d, j.ID, err)
+	}
+	if d.crashes() > 0 {
+		w.metrics.redelivered.Inc()
+	}
+	if d.lane == fresh || d.crashes() > 0 {
+		if c := w.alreadySettled(d, j); c.kind != undecided {
+			return j, c
+		}
+	}
+	j.Lost += d.crashes()
+	if j.Lost >= w.cfg.MaxCrashes {
+		return j, fail(job.Fail(job.ReasonWorkerCrashed, "%d workers were lost while they had the job in hand", j.Lost))
+	}
+	if j.Lost > 0 {
+		w.cleanUp(d.work, j)
+	}
+	return j, none
+}
+
+// alreadySettled spares a job that has its terminal event all further work.
+// That no job gets two is not its business: the broker sees to that.
+func (w *Worker) alreadySettled(d *delivery, j job.Job) conclusion {
+	settled, err := w.broker.hasEvent(d.settling, j.ID)
+	switch {
+	case err != nil:
+		return abandon(err)
+	case settled:
+		return drop("settled")
+	}
+	return none
+}
+
+// read decodes a submission or a timer. On an error the job has its ID, if
+// that could be read.
+func (w *Worker) read(d *delivery) (j job.Job, err error) {
+	if d.lane == fresh {
+		j, err = job.ParseSubmission(d.msg.Data, d.meta.Timestamp, w.cfg.Rules)
+	} else {
+		w.metrics.late.Observe(time.Since(d.meta.Timestamp).Seconds())
+		j, err = job.Decode(d.msg.Data, w.cfg.Rules)
+		if err == nil && !strings.HasSuffix(d.msg.Subject, "."+string(j.ID)) {
+			err = errors.New("the timer's subject names another job")
+		}
+	}
+	j.Traceparent = d.msg.Header.Get(headerTraceparent)
+	return j, err
+}
+
+// reject makes the event of a message that breaks a rule. It carries the
+// body, so that nothing of it is lost.
+func (w *Worker) reject(d *delivery, id job.ID, reason error) conclusion {
+	body := d.msg.Data[:min(len(d.msg.Data), maxEchoedBody)]
+	return conclusion{
+		kind: rejected,
+		event: job.EventData{
+			JobID: id, Status: job.OutcomeRejected, Reason: reason.Error(),
+			SubmittedAt: d.meta.Timestamp, Body: base64.StdEncoding.EncodeToString(body),
+		},
+	}
+}
+
+// cleanUp removes the uploads of the workers that were lost with the job in
+// hand. It is no part of the job's success.
+func (w *Worker) cleanUp(ctx context.Context, j job.Job) {
+	if err := w.store.AbortUploads(ctx, j); err != nil && ctx.Err() == nil {
+		w.log.Warn("uploads of a lost worker may be left behind; give the worker s3:ListBucketMultipartUploads and s3:AbortMultipartUpload, or the bucket a lifecycle rule",
+			zap.String("job", string(j.ID)), zap.Error(err))
+	}
+}
+
+// rejectedID names a message that has no job.
+func rejectedID(d *delivery) string {
+	return d.meta.Stream + "." + strconv.FormatUint(d.meta.Sequence.Stream, 10)
+}

@@ -1,0 +1,116 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// errLeaseLost is the cause of a context whose message may be in another
+// worker's hands by now.
+var errLeaseLost = errors.New("the lease was lost: no progress was confirmed in time")
+
+var progress = []byte("+WPI")
+
+// lease keeps a message in this worker's hands. The broker cannot be asked
+// whether it still is: it answers a stale progress request as well as a good
+// one. So a lease is lost by the clock, when no progress was confirmed within
+// the ack wait less a margin; then its contexts end and nothing may be
+// published or acknowledged for it any more.
+type lease struct {
+	nc      *nats.Conn
+	reply   string
+	ackWait time.Duration
+
+	ctx    context.Context // ends with the lease
+	cancel context.CancelCauseFunc
+
+	mu        sync.Mutex
+	confirmed time.Time // when the last confirmed request was sent
+	timer     *time.Timer
+	released  bool
+	beating   sync.WaitGroup
+}
+
+// newLease starts to keep the message. base bounds the lease's life.
+func newLease(base context.Context, msg *nats.Msg, nc *nats.Conn, ackWait time.Duration) *lease {
+	l := &lease{nc: nc, reply: msg.Reply, ackWait: ackWait, confirmed: time.Now()}
+	l.ctx, l.cancel = context.WithCancelCause(base)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timer = time.AfterFunc(l.interval(), l.beat)
+	return l
+}
+
+func (l *lease) interval() time.Duration { return l.ackWait / 3 }
+
+// limit is the ack wait less a sixth of it: 25 s of 30.
+func (l *lease) limit() time.Duration { return l.ackWait - l.ackWait/6 }
+
+// held reports whether the message is still ours to conclude.
+func (l *lease) held() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.confirmed) >= l.limit() {
+		l.cancel(errLeaseLost)
+	}
+	return context.Cause(l.ctx)
+}
+
+// beat sends one progress acknowledgement and plans the next.
+func (l *lease) beat() {
+	if !l.begin() {
+		return
+	}
+	defer l.beating.Done()
+	if l.held() != nil {
+		return
+	}
+	sent := time.Now()
+	ctx, cancel := context.WithTimeout(l.ctx, l.interval())
+	defer cancel()
+	_, err := l.nc.RequestWithContext(ctx, l.reply, progress)
+	l.plan(sent, err)
+}
+
+// begin counts a beat in, unless the lease was released.
+func (l *lease) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.released {
+		return false
+	}
+	l.beating.Add(1)
+	return true
+}
+
+// plan sets the timer again: soon after a failure, and never past the limit,
+// so that a loss is noticed when it happens.
+func (l *lease) plan(sent time.Time, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.confirmed = sent
+	}
+	if l.released {
+		return
+	}
+	next := l.interval()
+	if err != nil {
+		next = min(l.interval()/10, time.Until(l.confirmed.Add(l.limit())))
+	}
+	l.timer.Reset(max(next, time.Millisecond))
+}
+
+// release stops keeping the message and waits for a beat under way.
+func (l *lease) release() {
+	l.mu.Lock()
+	l.released = true
+	l.timer.Stop()
+	l.mu.Unlock()
+	l.cancel(context.Canceled)
+	l.beating.Wait()
+}

@@ -1,0 +1,115 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// pausedDelay is how long a job waits at least that a closed gate sent back.
+const pausedDelay = 5 * time.Second
+
+// poll asks the API about the job. Without a conclusion the job is completed
+// and the answer carries its result.
+func (w *Worker) poll(ctx context.Context, j *job.Job) (job.Answer, conclusion) {
+	answer, err := w.api.Poll(ctx, j.ID)
+	if ctx.Err() != nil {
+		_ = answer.Close()
+		return job.Answer{}, w.interrupted(ctx)
+	}
+	j.Polls++
+	if err != nil {
+		return job.Answer{}, w.unanswered(*j, err)
+	}
+	w.apiGate.passed()
+	w.throttle.ok()
+	w.metrics.polls.WithLabelValues(string(answer.Verdict)).Inc()
+	switch answer.Verdict {
+	case job.Completed:
+		return answer, none
+	case job.Running:
+		return job.Answer{}, w.stillRunning(ctx, j, answer.RetryAfter)
+	default:
+		return job.Answer{}, final(answer)
+	}
+}
+
+// final is the conclusion of a job that the API has settled without a result.
+func final(answer job.Answer) conclusion {
+	if answer.Verdict == job.Canceled {
+		return settle(job.EventData{Status: job.OutcomeCanceled})
+	}
+	return fail(&job.Failure{Reason: job.ReasonJobFailed, Problem: answer.Error})
+}
+
+// unanswered decides by the error: it settles the job, pauses the pod, or lets
+// the job wait.
+func (w *Worker) unanswered(j job.Job, err error) conclusion {
+	var failure *job.Failure
+	var unavailable *job.Unavailable
+	switch {
+	case errors.As(err, &failure):
+		w.apiGate.passed()
+		w.metrics.polls.WithLabelValues("rejected").Inc()
+		return fail(failure)
+	case job.IsRefused(err):
+		w.apiGate.failed(err)
+		w.metrics.polls.WithLabelValues("refused").Inc()
+		return waitUncharged(max(w.cfg.Backoff.Delay(j.Attempt), pausedDelay), causePaused)
+	case errors.As(err, &unavailable) && unavailable.Throttled:
+		w.throttle.hit(unavailable.RetryAfter)
+		w.metrics.throttled.Inc()
+		w.metrics.polls.WithLabelValues("throttled").Inc()
+		return w.waitAtLeast(j, unavailable.RetryAfter, causeUnavailable)
+	default:
+		w.apiGate.failed(err)
+		w.metrics.polls.WithLabelValues("unavailable").Inc()
+		var after time.Duration
+		if unavailable != nil {
+			after = unavailable.RetryAfter
+		}
+		return w.waitAtLeast(j, after, causeUnavailable)
+	}
+}
+
+// stillRunning lets the job wait, unless its deadline has passed; that is
+// looked at only here, after a readable answer, so that an outage or a
+// backlog fails nobody.
+func (w *Worker) stillRunning(ctx context.Context, j *job.Job, retryAfter time.Duration) conclusion {
+	wait := w.waitAtLeast(*j, retryAfter, causeRunning)
+	if time.Now().Before(j.Deadline) {
+		return wait
+	}
+	verdict, err := w.api.Status(ctx, j.ID)
+	switch {
+	case ctx.Err() != nil:
+		return w.interrupted(ctx)
+	case err != nil:
+		return wait
+	}
+	switch verdict {
+	case job.Unknown:
+		return fail(job.Fail(job.ReasonJobUnknown, "the API does not know the job"))
+	case job.Running:
+		return fail(job.Fail(job.ReasonDeadlineExceeded, "the job was still running at its deadline, %s", j.Deadline.UTC().Format(time.RFC3339)))
+	default:
+		return waitUncharged(0, causeRunning) // it has just become terminal: poll again at once
+	}
+}
+
+// waitAtLeast is the backoff of the job's next attempt, or what the API asked
+// for where that is longer.
+func (w *Worker) waitAtLeast(j job.Job, atLeast time.Duration, cause string) conclusion {
+	return wait(max(w.cfg.Backoff.Delay(j.Attempt), atLeast), cause)
+}
+
+// interrupted is the conclusion of work whose context has ended: a lost lease
+// leaves the message alone, a stop hands it back at once.
+func (w *Worker) interrupted(ctx context.Context) conclusion {
+	if errors.Is(context.Cause(ctx), errDraining) {
+		return waitUncharged(0, causeDrain)
+	}
+	return abandon(context.Cause(ctx))
+}

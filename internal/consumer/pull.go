@@ -1,0 +1,203 @@
+package consumer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+)
+
+// The clock of a listening pull request. The broker sends a heartbeat while it
+// has nothing to send; when two in a row are missing, the request is taken for
+// lost and made again.
+const (
+	pullExpires   = 25 * time.Second
+	pullHeartbeat = 5 * time.Second
+	pullLost      = 2*pullHeartbeat + time.Second
+	// backlogLost bounds the wait for an answer that is due at once.
+	backlogLost = 5 * time.Second
+)
+
+// puller asks one consumer for messages, for exactly as many as there are
+// free slots. The client library's own iterators buffer ahead or drop what has
+// arrived when they are stopped; here a stop hands over every last message.
+type puller struct {
+	lane        lane
+	nc          *nats.Conn
+	subject     string // of pull requests
+	slots       *slots
+	limiter     *rate.Limiter                   // nil for no limit
+	admit       func(ctx context.Context) error // blocks while polling is paused
+	handle      func(lane, *nats.Msg)           // takes over the message and its slot; must not block
+	report      func(lane, error)               // told of each pull's end
+	log         *zap.Logger
+	inbox       string
+	arrived     chan *nats.Msg
+	reconnected chan nats.Status
+}
+
+type pullRequest struct {
+	Batch     int           `json:"batch"`
+	Expires   time.Duration `json:"expires,omitempty"`
+	NoWait    bool          `json:"no_wait,omitempty"`
+	Heartbeat time.Duration `json:"idle_heartbeat,omitempty"`
+}
+
+// errPullLost means that the broker has gone silent on a pull request.
+var errPullLost = errors.New("the broker went silent on a pull request")
+
+// run pulls until ctx ends, and returns when every message that the broker
+// sent has been handed over.
+func (p *puller) run(ctx context.Context) error {
+	p.arrived = make(chan *nats.Msg, 2*p.slots.total+64)
+	p.inbox = p.nc.NewInbox()
+	sub, err := p.nc.ChanSubscribe(p.inbox+".*", p.arrived)
+	if err != nil {
+		return fmt.Errorf("subscribe for pulls: %w", err)
+	}
+	p.reconnected = p.nc.StatusChanged(nats.CONNECTED)
+	defer p.nc.RemoveStatusListener(p.reconnected)
+
+	backoff := pullBackoff.BackOff()
+	for n := 0; ctx.Err() == nil; n++ {
+		err := p.next(ctx, n)
+		if ctx.Err() != nil {
+			break
+		}
+		p.report(p.lane, err)
+		if err == nil {
+			backoff.Reset()
+			continue
+		}
+		select {
+		case <-time.After(backoff.NextBackOff()):
+		case <-ctx.Done():
+		}
+	}
+	return p.stop(sub)
+}
+
+// stop ends the subscription and hands over what was under way: after the
+// flush the broker knows that nobody listens, and all that it sent before is
+// here.
+func (p *puller) stop(sub *nats.Subscription) error {
+	err := sub.Unsubscribe()
+	if flushErr := p.nc.FlushTimeout(time.Second); err == nil {
+		err = flushErr
+	}
+	for {
+		select {
+		case msg := <-p.arrived:
+			if !isStatus(msg) {
+				p.slots.add(p.lane)
+				p.handle(p.lane, msg)
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// next makes one pull request and hands its messages over.
+func (p *puller) next(ctx context.Context, n int) error {
+	if err := p.admit(ctx); err != nil {
+		return err
+	}
+	req, err := p.slots.take(ctx, p.lane)
+	if err != nil {
+		return err
+	}
+	if p.limiter != nil {
+		if err := p.limiter.Wait(ctx); err != nil {
+			p.slots.release(p.lane, req.count)
+			return err
+		}
+	}
+	inbox := fmt.Sprintf("%s.%d", p.inbox, n)
+	if err := p.ask(inbox, req); err != nil {
+		p.slots.release(p.lane, req.count)
+		return err
+	}
+	left, err := p.receive(ctx, inbox, req)
+	p.slots.release(p.lane, left)
+	return err
+}
+
+func (p *puller) ask(inbox string, req request) error {
+	body := pullRequest{Batch: req.count, Expires: pullExpires, Heartbeat: pullHeartbeat}
+	if req.backlog {
+		body = pullRequest{Batch: req.count, NoWait: true}
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return p.nc.PublishRequest(p.subject, inbox, data)
+}
+
+// receive hands messages over until the request has ended, and returns how
+// many of its slots were not used.
+func (p *puller) receive(ctx context.Context, inbox string, req request) (left int, err error) {
+	silence := pullLost
+	if req.backlog {
+		silence = backlogLost
+	}
+	lost := time.NewTimer(silence)
+	defer lost.Stop()
+	for left = req.count; left > 0; lost.Reset(silence) {
+		select {
+		case msg := <-p.arrived:
+			if !isStatus(msg) {
+				left--
+				p.noteBacklog(msg)
+				p.handle(p.lane, msg)
+				continue
+			}
+			if msg.Subject != inbox {
+				continue // of an earlier request that was taken for lost
+			}
+			if ended, err := p.status(msg); ended {
+				return left, err
+			}
+		case <-p.reconnected:
+			return left, nil // the broker forgot the request; ask again
+		case <-lost.C:
+			return left, errPullLost
+		case <-ctx.Done():
+			return left, nil
+		}
+	}
+	return 0, nil
+}
+
+// noteBacklog reads from the message's own metadata what is left behind it,
+// which spares the broker a question.
+func (p *puller) noteBacklog(msg *nats.Msg) {
+	if meta, err := msg.Metadata(); err == nil {
+		p.slots.note(p.lane, meta.NumPending)
+	}
+}
+
+// isStatus tells a message of the pull protocol itself.
+func isStatus(msg *nats.Msg) bool {
+	return len(msg.Data) == 0 && msg.Header.Get("Status") != ""
+}
+
+// status reads the broker's word on a pull request: it goes on, or it has
+// ended, by itself or by an error.
+func (p *puller) status(msg *nats.Msg) (ended bool, err error) {
+	switch code := msg.Header.Get("Status"); code {
+	case "100": // heartbeat
+		return false, nil
+	case "404", "408": // no messages, or the request expired
+		p.slots.note(p.lane, 0)
+		return true, nil
+	default:
+		return true, fmt.Errorf("pull from %s: %s %s", p.subject, code, msg.Header.Get("Description"))
+	}
+}
