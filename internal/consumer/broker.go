@@ -45,6 +45,8 @@ type broker struct {
 	nc    *nats.Conn
 	js    jetstream.JetStream
 	names Names
+
+	repair func(ctx context.Context) // creates missing streams again
 }
 
 // arm has the broker deliver the job at a time. For the first timer of a
@@ -164,6 +166,9 @@ func (b broker) insist(ctx context.Context, what string, try func(context.Contex
 		cancel()
 		if err == nil || errors.Is(err, errTaken) {
 			return err
+		}
+		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) {
+			b.repair(ctx)
 		}
 		select {
 		case <-time.After(backoff.NextBackOff()):

@@ -8,13 +8,21 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 )
 
-// pausedDelay is how long a job waits at least that a closed gate sent back.
+// pausedDelay is how long a job waits that a closed gate sent back, unless the
+// longest backoff is shorter.
 const pausedDelay = 5 * time.Second
 
 // poll asks the API about the job. Without a conclusion the job is completed
 // and the answer carries its result.
 func (w *Worker) poll(ctx context.Context, j *job.Job) (job.Answer, conclusion) {
+	if !w.apiGate.isOpen() { // closed since the message was asked for
+		return job.Answer{}, w.paused()
+	}
+	if w.polling.Acquire(ctx, 1) != nil {
+		return job.Answer{}, w.interrupted(ctx)
+	}
 	answer, err := w.api.Poll(ctx, j.ID)
+	w.polling.Release(1)
 	if ctx.Err() != nil {
 		_ = answer.Close()
 		return job.Answer{}, w.interrupted(ctx)
@@ -57,7 +65,7 @@ func (w *Worker) unanswered(j job.Job, err error) conclusion {
 	case job.IsRefused(err):
 		w.apiGate.failed(err)
 		w.metrics.polls.WithLabelValues("refused").Inc()
-		return waitUncharged(max(w.cfg.Backoff.Delay(j.Attempt), pausedDelay), causePaused)
+		return w.paused()
 	case errors.As(err, &unavailable) && unavailable.Throttled:
 		w.throttle.hit(unavailable.RetryAfter)
 		w.metrics.throttled.Inc()
@@ -103,6 +111,11 @@ func (w *Worker) stillRunning(ctx context.Context, j *job.Job, retryAfter time.D
 // for where that is longer.
 func (w *Worker) waitAtLeast(j job.Job, atLeast time.Duration, cause string) conclusion {
 	return wait(max(w.cfg.Backoff.Delay(j.Attempt), atLeast), cause)
+}
+
+// paused sends a job back that a closed gate does not let pass.
+func (w *Worker) paused() conclusion {
+	return waitUncharged(min(pausedDelay, w.cfg.Backoff.Max), causePaused)
 }
 
 // interrupted is the conclusion of work whose context has ended: a lost lease

@@ -27,7 +27,7 @@ func (w *Worker) transfer(ctx context.Context, j job.Job, answer job.Answer) con
 		return settle(job.EventData{Status: job.OutcomeCompleted, Kind: job.KindDelivered, Objects: []job.Object{}})
 	}
 	if !w.s3Gate.isOpen() {
-		return waitUncharged(max(w.cfg.Backoff.Delay(j.Attempt), pausedDelay), causePaused)
+		return w.paused()
 	}
 	boarded, err := w.berths.board(ctx)
 	if err != nil {
@@ -203,7 +203,7 @@ func (w *Worker) unstored(ctx context.Context, j job.Job, err error) conclusion 
 		return final(settled.Answer)
 	case job.IsRefused(err):
 		w.refusedBy(err).failed(err)
-		return waitUncharged(max(w.cfg.Backoff.Delay(j.Attempt), pausedDelay), causePaused)
+		return w.paused()
 	case errors.As(err, &store):
 		w.s3Gate.failed(err)
 		if time.Now().After(j.Deadline) {

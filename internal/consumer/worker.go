@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 )
 
@@ -37,6 +38,7 @@ type Worker struct {
 
 	broker   broker
 	slots    *slots
+	polling  *semaphore.Weighted // a slot is a message in hand; this is a poll
 	berths   *berths
 	throttle *throttle
 	apiGate  *gate // closed: nothing is polled
@@ -62,9 +64,11 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		metrics:  newMetrics(deps.Metrics),
 		broker:   broker{nc: deps.Conn, js: js, names: cfg.Names},
 		slots:    newSlots(cfg.Polls, cfg.PollRate > 0),
+		polling:  semaphore.NewWeighted(int64(cfg.Polls)),
 		berths:   newBerths(cfg.Transfers),
 		throttle: &throttle{backoff: cfg.Backoff},
 	}
+	w.broker.repair = w.repair
 	w.apiGate = &gate{condition: "api", probe: deps.API.Probe, health: deps.Health, log: deps.Log}
 	w.s3Gate = &gate{condition: "store", probe: deps.Store.Probe, health: deps.Health, log: deps.Log}
 	watchSlots(deps.Metrics, w.slots, w.berths)
@@ -156,12 +160,18 @@ func (w *Worker) pulled(l lane, err error) {
 		return
 	}
 	w.health.Set("streams", fmt.Errorf("%s jobs: %w", l, err))
-	if w.broker.nc.Status() == nats.CONNECTED {
-		attempt, cancel := context.WithTimeout(w.taking, requestLimit)
-		defer cancel()
-		if err := Setup(attempt, w.broker.nc, w.cfg); err != nil && w.taking.Err() == nil {
-			w.health.Set("streams", err)
-		}
+	w.repair(w.taking)
+}
+
+// repair creates again what somebody deleted of the streams and consumers.
+func (w *Worker) repair(ctx context.Context) {
+	if w.broker.nc.Status() != nats.CONNECTED {
+		return
+	}
+	attempt, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	if err := Setup(attempt, w.broker.nc, w.cfg); ctx.Err() == nil {
+		w.health.Set("streams", err)
 	}
 }
 

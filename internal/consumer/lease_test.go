@@ -1,0 +1,161 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+)
+
+// blocked is a poll that lasts until its context ends or release is closed.
+func blocked(entered chan<- struct{}, release <-chan struct{}) func(context.Context, int) (job.Answer, error) {
+	return func(ctx context.Context, n int) (job.Answer, error) {
+		if n > 1 {
+			return text("second"), nil
+		}
+		close(entered)
+		select {
+		case <-release:
+			return text("first"), nil
+		case <-ctx.Done():
+			return job.Answer{}, context.Cause(ctx)
+		}
+	}
+}
+
+func TestLongWorkKeepsItsLease(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.cfg.AckWait = 300 * time.Millisecond
+	entered, release := make(chan struct{}), make(chan struct{})
+	h.api.script("a", blocked(entered, release))
+	h.start()
+	h.start() // another pod, which would take the message after the ack wait
+	h.submit("a")
+	<-entered
+	// Three ack waits by the broker's own clock: as many as a second message
+	// takes that nobody acknowledges.
+	h.redeliveries(3)
+	close(release)
+	h.event("a")
+	require.Equal(t, "first", h.store.content("a/result"))
+	require.Equal(t, 1, h.api.polled("a"))
+}
+
+// redeliveries waits until the broker has delivered a message of its own
+// consumer, with the worker's ack wait, so many times more.
+func (h *harness) redeliveries(n int) {
+	h.t.Helper()
+	ctx := h.t.Context()
+	_, err := h.js.CreateStream(ctx, jetstream.StreamConfig{Name: "CLOCK", Subjects: []string{"clock"}})
+	require.NoError(h.t, err)
+	c, err := h.js.CreateConsumer(ctx, "CLOCK", jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, AckWait: h.cfg.AckWait})
+	require.NoError(h.t, err)
+	_, err = h.js.Publish(ctx, "clock", nil)
+	require.NoError(h.t, err)
+	for range n + 1 {
+		_, err := c.Next(jetstream.FetchMaxWait(patience))
+		require.NoError(h.t, err)
+	}
+}
+
+func TestLostLeaseStopsTheWorkAndLeavesTheMessage(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.cfg.AckWait = 300 * time.Millisecond
+	entered := make(chan struct{})
+	var cause error
+	stopped := make(chan struct{})
+	h.api.script("a", func(ctx context.Context, n int) (job.Answer, error) {
+		if n > 1 {
+			return text("second"), nil
+		}
+		close(entered)
+		<-ctx.Done()
+		cause = context.Cause(ctx)
+		close(stopped)
+		return text("first"), nil
+	})
+	nc := h.connect()
+	h.startOn(nc)
+	h.submit("a")
+	<-entered
+	require.NoError(t, nc.ForceReconnect())
+	nc.Close() // no progress gets through any more
+	<-stopped
+	require.ErrorIs(t, cause, errLeaseLost)
+
+	h.start()
+	event := h.event("a")
+	require.Equal(t, "second", h.store.content("a/result"))
+	require.Equal(t, 1, event.Data.Polls, "the lost worker's poll is not counted")
+	h.settledEverywhere()
+}
+
+func TestJobThatKillsItsWorkersIsGivenUp(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.cfg.AckWait = 200 * time.Millisecond
+	require.NoError(t, Setup(t.Context(), h.nc, h.cfg))
+	h.submit("killer")
+	c, err := h.js.Consumer(t.Context(), h.names.Jobs(), Durable)
+	require.NoError(t, err)
+	for range h.cfg.MaxCrashes { // each delivery is a worker that dies with it
+		_, err := c.Next(jetstream.FetchMaxWait(patience))
+		require.NoError(t, err)
+	}
+	h.start()
+	event := h.event("killer")
+	require.Equal(t, "worker_crashed", event.Data.Reason)
+	require.Zero(t, h.api.polled("killer"))
+	h.settledEverywhere()
+}
+
+func TestLostLeasesAreCountedAcrossWaits(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.cfg.AckWait = 200 * time.Millisecond
+	require.NoError(t, Setup(t.Context(), h.nc, h.cfg))
+	h.api.script("a", after(1, text("x")))
+	h.submit("a")
+	c, err := h.js.Consumer(t.Context(), h.names.Jobs(), Durable)
+	require.NoError(t, err)
+	_, err = c.Next(jetstream.FetchMaxWait(patience))
+	require.NoError(t, err)
+	h.start()
+	h.event("a")
+	h.store.mu.Lock()
+	defer h.store.mu.Unlock()
+	require.Equal(t, 2, h.store.aborted["a"], "uploads are cleaned up whenever a job is taken up that a worker was lost with")
+}
+
+func TestHandedBackJobsAreNotCrashes(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.cfg.MaxCrashes = 1
+	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
+		if n < 5 {
+			return job.Answer{}, &job.Unavailable{Err: errors.New("503")}
+		}
+		return text("x"), nil
+	})
+	h.start()
+	h.submit("a")
+	require.Equal(t, job.OutcomeCompleted, h.event("a").Data.Status)
+}
+
+func TestLeaseIsLostByTheClock(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	l := newLease(t.Context(), &nats.Msg{Reply: "nobody.answers"}, h.nc, 90*time.Millisecond)
+	defer l.release()
+	require.NoError(t, l.held())
+	<-l.ctx.Done()
+	require.ErrorIs(t, context.Cause(l.ctx), errLeaseLost)
+	require.ErrorIs(t, l.held(), errLeaseLost)
+}

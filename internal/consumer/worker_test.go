@@ -1,0 +1,272 @@
+package consumer
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+)
+
+func TestJobIsPolledUntilItIsDone(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.script("a", after(3, text("hello")))
+	h.start()
+
+	h.submit(`{"jobID": "a", "metadata": {"orderID": "42"}}`)
+
+	event := h.event("a")
+	require.Equal(t, "1.0", event.SpecVersion)
+	require.Equal(t, "com.jobferry.job.completed.v1", event.Type)
+	require.Equal(t, job.OutcomeCompleted, event.Data.Status)
+	require.Equal(t, job.KindText, event.Data.Kind)
+	require.Equal(t, 4, event.Data.Polls)
+	require.Equal(t, map[string]string{"orderID": "42"}, event.Data.Metadata)
+	require.Equal(t, "hello", h.store.content("a/result"))
+	h.settledEverywhere()
+}
+
+func TestTerminalAnswers(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	problem := &job.Problem{Type: "PDFIsPasswordProtected", Title: "PDF is password protected"}
+	answers := map[job.ID]struct {
+		answer  job.Answer
+		err     error
+		outcome job.Outcome
+		reason  string
+	}{
+		"failed":    {job.Answer{Verdict: job.Failed, Error: problem}, nil, job.OutcomeFailed, "job_failed"},
+		"canceled":  {job.Answer{Verdict: job.Canceled}, nil, job.OutcomeCanceled, ""},
+		"rejected":  {job.Answer{}, &job.Failure{Reason: job.ReasonAPIRejected, Problem: problem}, job.OutcomeFailed, "api_rejected"},
+		"expired":   {job.Answer{}, job.Fail(job.ReasonJobExpired, "gone"), job.OutcomeFailed, "job_expired"},
+		"delivered": {job.Answer{Verdict: job.Completed, Kind: job.KindDelivered}, nil, job.OutcomeCompleted, ""},
+	}
+	for id, want := range answers {
+		h.api.script(id, func(context.Context, int) (job.Answer, error) { return want.answer, want.err })
+	}
+	h.start()
+	for id, want := range answers {
+		h.submit(string(id))
+		event := h.event(id)
+		require.Equal(t, want.outcome, event.Data.Status, id)
+		require.Equal(t, want.reason, event.Data.Reason, id)
+		if want.reason == "job_failed" || want.reason == "api_rejected" {
+			require.Equal(t, problem, event.Data.Error)
+		}
+	}
+	h.settledEverywhere()
+}
+
+func TestBadSubmissionsBecomeRejectedEvents(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.start()
+	bodies := []string{
+		"", strings.Repeat("noise", 1000), "a/b", "a.b", "*", ">", "a b", "../a", `{"prefix": "x"}`, `{"jobID": 7}`, `{"jobID": "a`,
+		`{"jobID": "ok", "prefix": "../up"}`, `{"jobID": "ok", "bucket": "other"}`,
+		`{"jobID": "ok", "metadata": {"k": "` + strings.Repeat("v", 2000) + `"}}`,
+	}
+	for i, body := range bodies {
+		h.submit(body)
+		event := h.eventAt(h.names.Rejected(h.names.Jobs(), uint64(i+1)))
+		require.Equal(t, job.OutcomeRejected, event.Data.Status, body)
+		require.NotEmpty(t, event.Data.Reason)
+		echoed, err := base64.StdEncoding.DecodeString(event.Data.Body)
+		require.NoError(t, err)
+		require.Equal(t, body, string(echoed))
+	}
+	require.Equal(t, job.ID("ok"), h.eventAt(h.names.Rejected(h.names.Jobs(), 12)).Data.JobID)
+	h.settledEverywhere()
+}
+
+func TestUnreadableDueJobIsRejected(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.start()
+	_, err := h.js.Publish(t.Context(), h.names.Due("x"), []byte("noise"))
+	require.NoError(t, err)
+	require.Equal(t, job.OutcomeRejected, h.eventAt(h.names.Rejected(h.names.Wait(), 1)).Data.Status)
+	h.settledEverywhere()
+}
+
+func TestDuplicateSubmissionIsDropped(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	release := make(chan struct{})
+	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
+		if n < 4 {
+			return job.Answer{Verdict: job.Running}, nil
+		}
+		<-release
+		return text("once"), nil
+	})
+	h.start()
+	h.submit("a")
+	h.submit("a")
+	h.eventually(func() bool { return h.count(h.names.Jobs()) == 0 }, "the duplicate was not dropped")
+	require.Equal(t, uint64(1), h.count(h.names.Wait()), "one job, one timer")
+	close(release)
+	h.event("a")
+	h.submit("a")
+	h.settledEverywhere()
+	require.Equal(t, uint64(1), h.count(h.names.Events()))
+}
+
+func TestDeadlineIsLookedAtAfterAnAnswer(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.status["running"] = job.Running
+	h.api.status["done"] = job.Completed
+	h.api.script("done", after(1, text("late, not lost")))
+	h.start()
+	for id, reason := range map[job.ID]string{"running": "deadline_exceeded", "never": "job_unknown", "done": ""} {
+		h.submit(fmt.Sprintf(`{"jobID": %q, "deadline": "2020-01-01T00:00:00Z"}`, id))
+		require.Equal(t, reason, h.event(id).Data.Reason, id)
+	}
+	h.settledEverywhere()
+}
+
+func TestOutageFailsNobody(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
+		if n <= 3 {
+			return job.Answer{}, &job.Unavailable{Err: errors.New("502"), RetryAfter: time.Millisecond}
+		}
+		return text("back"), nil
+	})
+	h.start()
+	h.submit(`{"jobID": "a", "deadline": "2020-01-01T00:00:00Z"}`)
+	require.Equal(t, job.OutcomeCompleted, h.event("a").Data.Status)
+	h.settledEverywhere()
+}
+
+func TestRefusedCredentialsPausePollingAndChargeNobody(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	refused := &job.Refused{By: job.API, Err: errors.New("401")}
+	probed := make(chan struct{}, 1)
+	good := make(chan struct{})
+	h.api.probe = func() error {
+		select {
+		case <-good:
+			return nil
+		default:
+			select {
+			case probed <- struct{}{}:
+			default:
+			}
+			return refused
+		}
+	}
+	h.api.script("a", completed)
+	r := h.start()
+	<-probed
+	h.eventually(func() bool { return errors.Is(r.health.get("api"), refused) }, "readiness does not tell")
+	h.submit("a")
+	close(good)
+	event := h.event("a")
+	require.Equal(t, 1, event.Data.Polls, "nothing was polled while the credentials were refused")
+	require.NoError(t, r.health.get("api"))
+}
+
+func TestStoreErrors(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	tries := 0
+	h.store.put = func(_ context.Context, j job.Job, _ string) error {
+		switch j.ID {
+		case "rejected":
+			return job.Fail(job.ReasonStoreRejected, "400")
+		case "failed":
+			return &job.StoreError{Err: errors.New("503")}
+		case "later":
+			if tries++; tries < 3 {
+				return &job.StoreError{Err: errors.New("503")}
+			}
+		}
+		return nil
+	}
+	for _, id := range []job.ID{"rejected", "failed", "later"} {
+		h.api.script(id, completed)
+	}
+	h.start()
+	h.submit("rejected")
+	h.submit(`{"jobID": "failed", "deadline": "2020-01-01T00:00:00Z"}`)
+	h.submit("later")
+	require.Equal(t, "store_rejected", h.event("rejected").Data.Reason)
+	require.Equal(t, "store_failed", h.event("failed").Data.Reason)
+	require.Equal(t, job.OutcomeCompleted, h.event("later").Data.Status)
+	require.Equal(t, 3, h.event("later").Data.Polls)
+	h.settledEverywhere()
+}
+
+func TestTraceparentIsCarriedThroughTheWaits(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.script("a", after(2, text("x")))
+	h.start()
+	const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	msg := nats.NewMsg(h.names.SubmitJob("a"))
+	msg.Data = []byte("a")
+	msg.Header.Set("traceparent", traceparent)
+	_, err := h.js.PublishMsg(t.Context(), msg)
+	require.NoError(t, err)
+	require.Equal(t, traceparent, h.event("a").Traceparent)
+}
+
+func TestFilesAreStoredBeforeTheEvent(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.open = func(_ context.Context, id job.ID, index int) (job.Source, error) {
+		return &textPayload{strings.NewReader(fmt.Sprint(id, index))}, nil
+	}
+	h.api.script("a", func(context.Context, int) (job.Answer, error) { return files(20), nil })
+	h.start()
+	h.submit("a")
+	event := h.event("a")
+	require.Len(t, event.Data.Objects, 20)
+	for i, object := range event.Data.Objects {
+		require.Equal(t, fmt.Sprintf("a/result-%03d", i+1), object.Key)
+		require.Equal(t, fmt.Sprint("a", i), h.store.content(object.Key))
+	}
+}
+
+func TestVeryManyFilesGoIntoAManifest(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
+		return &textPayload{strings.NewReader("x")}, nil
+	}
+	h.api.script("a", func(context.Context, int) (job.Answer, error) { return files(4000), nil })
+	h.start()
+	h.submit("a")
+	event := h.event("a")
+	require.Equal(t, 4000, event.Data.ObjectCount)
+	require.Nil(t, event.Data.Objects)
+	require.Equal(t, "a/objects", event.Data.Manifest.Key)
+	require.Equal(t, 4000, strings.Count(h.store.content("a/objects"), `"key"`))
+}
+
+func TestThreeDownloadsOfWrongLengthAreInvalid(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	opened := 0
+	h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
+		opened++
+		return nil, fmt.Errorf("short: %w", job.ErrLength)
+	}
+	h.api.script("a", func(context.Context, int) (job.Answer, error) { return files(1), nil })
+	h.start()
+	h.submit("a")
+	require.Equal(t, "result_invalid", h.event("a").Data.Reason)
+	require.Equal(t, 3, opened)
+}
