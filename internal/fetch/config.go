@@ -1,0 +1,141 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+)
+
+// The defaults of the settings that an operator does not see.
+const (
+	defaultMaxResultBytes = 5 << 30
+	defaultRequestTimeout = 30 * time.Second
+	defaultIdleLimit      = 15 * time.Second
+	defaultStallLimit     = 5 * time.Second
+	defaultRenewDelay     = time.Second
+	defaultIdleConns      = 64
+)
+
+// Config is what a [Client] needs to know. Zero durations, sizes and counts
+// stand for their defaults.
+type Config struct {
+	// BaseURL is the API's address (NITRO_API_URL): http or https, with an
+	// optional path, without user, query or fragment.
+	BaseURL string
+	// ClientID and ClientSecret are client credentials (NITRO_CLIENT_ID,
+	// NITRO_CLIENT_SECRET). Either they or Token are set.
+	ClientID     string
+	ClientSecret Credential
+	// Token is a fixed bearer token (NITRO_API_TOKEN).
+	Token Credential
+	// ResultHosts are the only hosts that results may come from
+	// (WORKER_RESULT_HOSTS): host names, addresses or globs, each with an
+	// optional port. A star matches dots too. Empty: any public host, over
+	// https.
+	ResultHosts []string
+	// MaxResultBytes is the largest file or payload that is taken; 5 GiB by
+	// default.
+	MaxResultBytes int64
+	// RequestTimeout bounds a request of the API until its first 64 KiB or
+	// its end have come; 30 s by default.
+	RequestTimeout time.Duration
+	// IdleLimit is how long a download may bring no byte before it is given
+	// up, all tries to resume it included; 15 s by default, because S3 drops
+	// an upload that is idle for about 20 s.
+	IdleLimit time.Duration
+	// StallLimit is how long one connection of a download may bring no byte
+	// before another one is tried; 5 s by default.
+	StallLimit time.Duration
+	// RenewDelay is the wait before a second fresh URL is asked for; it
+	// doubles before the third. 1 s by default.
+	RenewDelay time.Duration
+	// IdleConns is how many connections are kept for each host; 64 by
+	// default. The number of polls under way at once is a good value.
+	IdleConns int
+}
+
+func (c Config) withDefaults() Config {
+	c.MaxResultBytes = orDefault(c.MaxResultBytes, defaultMaxResultBytes)
+	c.RequestTimeout = orDefault(c.RequestTimeout, defaultRequestTimeout)
+	c.IdleLimit = orDefault(c.IdleLimit, defaultIdleLimit)
+	c.StallLimit = orDefault(c.StallLimit, min(defaultStallLimit, c.IdleLimit))
+	c.RenewDelay = orDefault(c.RenewDelay, defaultRenewDelay)
+	c.IdleConns = orDefault(c.IdleConns, defaultIdleConns)
+	return c
+}
+
+func orDefault[T int | int64 | time.Duration](value, fallback T) T {
+	if value == 0 {
+		return fallback
+	}
+	return value
+}
+
+// Validate reports everything that is wrong with the configuration. It reads
+// the credentials, so that a missing file shows at once.
+func (c Config) Validate() error {
+	_, baseErr := parseBase(c.BaseURL)
+	_, guardErr := newGuard(c.ResultHosts)
+	c = c.withDefaults()
+	return errors.Join(
+		baseErr,
+		c.validateCredentials(),
+		guardErr,
+		positive("the largest result", c.MaxResultBytes),
+		positive("the request timeout", c.RequestTimeout),
+		positive("the idle limit", c.IdleLimit),
+		positive("the stall limit", c.StallLimit),
+		positive("the renewal delay", c.RenewDelay),
+		positive("the number of idle connections", c.IdleConns),
+	)
+}
+
+func positive[T int | int64 | time.Duration](what string, value T) error {
+	if value > 0 {
+		return nil
+	}
+	return fmt.Errorf("%s is %v; it must be positive", what, value)
+}
+
+func (c Config) validateCredentials() error {
+	hasClient := c.ClientID != "" || c.ClientSecret != nil
+	switch {
+	case hasClient && c.Token != nil:
+		return errors.New("NITRO_API_TOKEN and NITRO_CLIENT_ID with NITRO_CLIENT_SECRET are both set; set one of the two")
+	case c.Token != nil:
+		return readable("NITRO_API_TOKEN", c.Token)
+	case !hasClient:
+		return errors.New("no credentials; set NITRO_CLIENT_ID and NITRO_CLIENT_SECRET, or NITRO_API_TOKEN")
+	case c.ClientID == "":
+		return errors.New("NITRO_CLIENT_SECRET is set and NITRO_CLIENT_ID is not; set both")
+	case c.ClientSecret == nil:
+		return errors.New("NITRO_CLIENT_ID is set and NITRO_CLIENT_SECRET is not; set both")
+	}
+	return readable("NITRO_CLIENT_SECRET", c.ClientSecret)
+}
+
+func readable(variable string, credential Credential) error {
+	if _, err := credential.Reread(); err != nil {
+		return fmt.Errorf("%s: %w", variable, err)
+	}
+	return nil
+}
+
+// parseBase reads the API's address. A value that may hold a secret is not
+// repeated in the error.
+func parseBase(raw string) (*url.URL, error) {
+	const right = "NITRO_API_URL must be a URL such as https://api.gonitro.dev"
+	base, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, errors.New(right + "; its value cannot be parsed")
+	case base.User != nil:
+		return nil, errors.New(right + ", without user and password; set NITRO_API_TOKEN or NITRO_CLIENT_ID instead")
+	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
+		return nil, errors.New(right + ", without query and fragment")
+	case base.Scheme != "https" && base.Scheme != "http", base.Hostname() == "":
+		return nil, fmt.Errorf("%s; it is %q", right, raw)
+	}
+	return base, nil
+}

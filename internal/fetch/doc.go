@@ -1,0 +1,13 @@
+// Package fetch is the side of the job API: it asks for a job, reads the
+// answer as a stream, and opens the files that the answer names.
+//
+// Every error says what to do with the job. A [job.Failure] settles it; a
+// [job.Refused] concerns every job and pauses polling; a [job.Unavailable]
+// means that the job waits and is polled again. A stream that finds out at its
+// end that the job is not completed returns a [Settled]. The end of the
+// caller's context comes back as itself, with its cause.
+//
+// The package does not wait between polls, keeps nothing about a job from one
+// call to the next, and knows neither the broker nor the store. No error, log
+// line or metric of its own carries a token or the query string of a URL.
+package fetch

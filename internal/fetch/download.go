@@ -1,0 +1,178 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// ErrLength is what the error of a download wraps that ended before its own
+// Content-Length, in good order, and could not be resumed. Network trouble
+// does not look like that; a file host that is wrong about its files does.
+var ErrLength = errors.New("the download is shorter than its own Content-Length")
+
+// download is a [job.Source] that heals: a connection that breaks or stalls is
+// replaced by one that goes on at the same byte, and a URL that has expired by
+// a fresh one of the same file.
+type download struct {
+	description
+	client *Client
+	ctx    context.Context //nolint:containedctx // Read has no other way to be canceled
+	log    *zap.Logger
+	id     job.ID
+	index  int
+
+	url       *url.URL
+	validator string // for If-Range: a strong ETag or Last-Modified
+	total     int64  // -1 until it is known
+	offset    int64  // bytes that have been read
+	refused   int    // fresh URLs refused in a row
+	tries     int    // connections tried since the last byte
+
+	response *response // nil while there is no connection
+	broken   error     // why the last connection ended
+	err      error     // what every further Read returns
+}
+
+// Open starts the download of one file of a job's result: the index-th, from
+// 0. It returns when the file's bytes are about to come, so that size and
+// content type are known. ctx governs the download until it is closed.
+//
+// Besides the errors of the package there is [ErrLength], inside the
+// [job.Unavailable] that a Read returns.
+func (c *Client) Open(ctx context.Context, id job.ID, index int, file job.File) (job.Source, error) {
+	d := &download{
+		description: description{size: -1},
+		client:      c, ctx: ctx, id: id, index: index, total: -1,
+		log: c.log.With(zap.String("job", string(id)), zap.Int("file", index)),
+	}
+	if err := d.aim(file); err != nil {
+		return nil, err
+	}
+	if err := d.connect(time.Now().Add(c.cfg.IdleLimit)); err != nil {
+		return nil, err
+	}
+	d.describe(file)
+	if d.size > c.cfg.MaxResultBytes {
+		_ = d.Close()
+		return nil, tooLarge(c.cfg.MaxResultBytes)
+	}
+	return d, nil
+}
+
+// aim takes the URL of a file, if it may be fetched.
+func (d *download) aim(file job.File) error {
+	u, err := url.Parse(file.URL.Reveal())
+	if err != nil {
+		return invalid("the URL of file %d is not a URL", d.index+1)
+	}
+	if err := d.client.guard.check(u); err != nil {
+		return err
+	}
+	d.url = u
+	return nil
+}
+
+func (d *download) describe(file job.File) {
+	d.size = d.total
+	d.contentType = mediaType(file.ContentType, d.response.Header.Get("Content-Type"))
+	d.ext = extOf(d.url)
+}
+
+// Read returns bytes of the file in order, healing on the way. The limit for
+// coming by no byte runs from the call: the time that the caller takes between
+// two calls is not the source's fault.
+func (d *download) Read(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	deadline := time.Now().Add(d.client.cfg.IdleLimit)
+	for d.err == nil {
+		if d.response == nil {
+			d.client.metrics.resumes.Inc()
+			d.log.Debug("resuming a download", zap.Int64("offset", d.offset), zap.Error(d.broken))
+			if d.err = d.connect(deadline); d.err != nil {
+				break
+			}
+		}
+		if n := d.take(b, deadline); n > 0 {
+			return n, nil
+		}
+	}
+	return 0, d.err
+}
+
+// take reads from the connection at hand, and lets go of it when it is at its
+// end.
+func (d *download) take(b []byte, deadline time.Time) int {
+	d.response.limit = min(d.client.cfg.StallLimit, max(time.Until(deadline), 0))
+	n, err := d.response.Read(b)
+	d.offset += int64(n)
+	if n > 0 {
+		d.refused, d.tries = 0, 0
+	}
+	switch {
+	case d.offset > d.client.cfg.MaxResultBytes:
+		d.err = tooLarge(d.client.cfg.MaxResultBytes)
+		return 0
+	case err == nil:
+		return n
+	}
+	_ = d.response.Close()
+	d.response = nil
+	d.conclude(err)
+	return n
+}
+
+// conclude tells the end of the file from a break.
+func (d *download) conclude(err error) {
+	whole := d.offset == d.total || d.total < 0 && errors.Is(err, io.EOF)
+	switch {
+	case d.ctx.Err() != nil:
+		d.err = interruption(d.ctx)
+	case whole:
+		d.err = io.EOF
+	case d.total >= 0 && d.offset > d.total:
+		d.err = &job.Unavailable{Err: errors.New("the download is longer than was announced")}
+	case errors.Is(err, io.EOF):
+		d.broken = io.ErrUnexpectedEOF
+	default:
+		d.broken = err
+	}
+}
+
+// Close ends the download.
+func (d *download) Close() error {
+	d.err = closedError(d.err)
+	if d.response == nil {
+		return nil
+	}
+	err := d.response.Close()
+	d.response = nil
+	return err
+}
+
+// endedShort reports whether the last connection ended in good order before
+// the length that it had announced.
+func (d *download) endedShort() bool {
+	return d.total >= 0 && errors.Is(d.broken, io.ErrUnexpectedEOF)
+}
+
+// stuck is the error of a download that cannot go on where it is.
+func (d *download) stuck(why string) error {
+	if d.endedShort() {
+		return &job.Unavailable{Err: fmt.Errorf("%w: it ended at byte %d of %d, and %s", ErrLength, d.offset, d.total, why)}
+	}
+	err := fmt.Errorf("the download broke off at byte %d, and %s", d.offset, why)
+	if d.broken != nil {
+		err = fmt.Errorf("%w: %w", err, d.broken)
+	}
+	return &job.Unavailable{Err: err}
+}

@@ -1,0 +1,190 @@
+package fetch
+
+import (
+	"encoding/json"
+	"math"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/secret"
+)
+
+// The limits of a result of files. A signed URL has one or two KiB.
+const (
+	maxFiles     = 100_000
+	maxFileBytes = 64 << 10  // of the JSON of one file
+	maxHeldBytes = 128 << 20 // of all the URLs and types that are kept
+)
+
+// fileInfo is FileInfo of the OpenAPI. Only the URL must be as it should be:
+// the rest is good to know, and no reason to lose a file.
+type fileInfo struct {
+	URL         json.RawMessage `json:"URL"`
+	ContentType json.RawMessage `json:"contentType"`
+	Metadata    json.RawMessage `json:"metadata"`
+}
+
+// filesReader collects the files of a result, one at a time, so that the
+// length of the list does not matter.
+type filesReader struct {
+	lexer  *lexer
+	result result
+	held   int
+}
+
+// readFiles reads a result that names file or files. What is wrong with its
+// shape is noted in the result; an error is about the JSON.
+func readFiles(l *lexer) (result, error) {
+	f := &filesReader{lexer: l}
+	if err := l.expect('{'); err != nil {
+		return result{}, err
+	}
+	for first := true; ; first = false {
+		name, more, err := l.member(first)
+		if err != nil {
+			return result{}, err
+		}
+		if !more {
+			return f.conclude(), nil
+		}
+		if err := f.member(name); err != nil {
+			return result{}, err
+		}
+	}
+}
+
+func (f *filesReader) member(name string) error {
+	if name != "file" && name != "files" {
+		return f.lexer.skip()
+	}
+	first, err := f.lexer.peek()
+	if err != nil || first == 'n' { // null is as good as absent
+		return orSkip(err, f.lexer)
+	}
+	if f.result.kind != "" {
+		f.fail(invalid("the result names its files more than once"))
+	}
+	f.result.kind = job.Kind(name)
+	if name == "file" {
+		return f.file()
+	}
+	if first != '[' {
+		f.fail(invalid("the result's files are not a list"))
+		return f.lexer.skip()
+	}
+	return f.list()
+}
+
+func orSkip(err error, l *lexer) error {
+	if err != nil {
+		return err
+	}
+	return l.skip()
+}
+
+func (f *filesReader) list() error {
+	if err := f.lexer.expect('['); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		more, err := f.lexer.separator(first, ']')
+		if err != nil || !more {
+			return err
+		}
+		if err := f.file(); err != nil {
+			return err
+		}
+	}
+}
+
+// file reads one FileInfo. Once something is wrong, the others are only
+// checked to be JSON.
+func (f *filesReader) file() error {
+	if f.result.failure != nil {
+		return f.lexer.skip()
+	}
+	raw, whole, err := f.lexer.capture(maxFileBytes)
+	if err != nil {
+		return err
+	}
+	if !whole {
+		f.fail(invalid("the description of file %d has more than %d bytes", len(f.result.files)+1, maxFileBytes))
+		return nil
+	}
+	file, failure := parseFile(raw, len(f.result.files)+1)
+	if failure != nil {
+		f.fail(failure)
+		return nil
+	}
+	f.result.files = append(f.result.files, file)
+	f.held += len(file.URL.Reveal()) + len(file.ContentType)
+	if len(f.result.files) > maxFiles || f.held > maxHeldBytes {
+		f.fail(job.Fail(job.ReasonResultTooLarge, "the result has more than %d files, or more than %d bytes of URLs", maxFiles, maxHeldBytes))
+	}
+	return nil
+}
+
+func (f *filesReader) fail(failure *job.Failure) {
+	f.result.failure, f.result.files = failure, nil
+}
+
+func (f *filesReader) conclude() result {
+	if f.result.kind == "" && f.result.failure == nil {
+		f.fail(invalid("the result's file is null"))
+	}
+	delivered := len(f.result.files) > 0
+	for _, file := range f.result.files {
+		delivered = delivered && file.URL.IsZero()
+	}
+	if delivered {
+		f.result.kind = job.KindDelivered
+	}
+	return f.result
+}
+
+// parseFile reads the n-th file. A URL that is null means that the API has
+// delivered the file itself.
+func parseFile(raw []byte, n int) (job.File, *job.Failure) {
+	var info fileInfo
+	if raw[0] != '{' || json.Unmarshal(raw, &info) != nil {
+		return job.File{}, invalid("file %d of the result is not an object", n)
+	}
+	file := job.File{ContentType: mediaTypeOrNone(text(info.ContentType))}
+	file.DeclaredSize, file.PageCount = parseMetadata(info.Metadata)
+	if string(info.URL) == "null" {
+		return file, nil
+	}
+	url := text(info.URL)
+	if url == "" {
+		return job.File{}, invalid("file %d of the result has no URL", n)
+	}
+	file.URL = secret.New(url)
+	return file, nil
+}
+
+func parseMetadata(raw json.RawMessage) (size *int64, pages *int) {
+	var metadata struct {
+		FileSizeBytes json.RawMessage `json:"fileSizeBytes"`
+		PageCount     json.RawMessage `json:"pageCount"`
+	}
+	if json.Unmarshal(raw, &metadata) != nil {
+		return nil, nil
+	}
+	if n, ok := count(metadata.FileSizeBytes, math.MaxInt64/2); ok {
+		size = &n
+	}
+	if n, ok := count(metadata.PageCount, math.MaxInt32); ok {
+		p := int(n)
+		pages = &p
+	}
+	return size, pages
+}
+
+// count reads a number that counts something: the OpenAPI's type is number,
+// so 3.0 and 1e5 are good.
+func count(raw json.RawMessage, largest float64) (int64, bool) {
+	var n *float64
+	if json.Unmarshal(raw, &n) != nil || n == nil || *n < 0 || *n > largest || *n != math.Trunc(*n) {
+		return 0, false
+	}
+	return int64(*n), true
+}

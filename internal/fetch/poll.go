@@ -1,0 +1,134 @@
+package fetch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// noJob is a job that does not exist, to ask whether the API answers at all.
+const noJob = "00000000-0000-0000-0000-000000000000"
+
+// Poll asks for a job's result. An answer that could be read is returned as
+// it is; every other outcome is an error, as the package comment says. A
+// completed answer may carry a payload that is still being received: then ctx
+// governs it too, and the caller closes the answer.
+func (c *Client) Poll(ctx context.Context, id job.ID) (job.Answer, error) {
+	r, err := c.call(ctx, endpointResult, "jobs", string(id))
+	if err != nil {
+		return job.Answer{}, err
+	}
+	answer, err := c.classify(r)
+	if err != nil {
+		return job.Answer{}, unavailable(err)
+	}
+	return answer, nil
+}
+
+// classify turns an answer to a poll into its meaning. It owns the response.
+func (c *Client) classify(r *response) (job.Answer, error) {
+	if r.StatusCode == http.StatusOK {
+		return c.readContent(r)
+	}
+	defer r.drain()
+	body, err := r.head(problemLimit)
+	if err != nil && r.parent.Err() != nil {
+		return job.Answer{}, err
+	}
+	switch r.StatusCode {
+	case http.StatusNotFound:
+		return job.Answer{Verdict: job.Running, RetryAfter: hint(r, body)}, nil
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return job.Answer{}, settle(r, job.ReasonAPIRejected, body)
+	case http.StatusGone:
+		return job.Answer{}, settle(r, job.ReasonJobExpired, body)
+	}
+	return job.Answer{}, trouble(r, body)
+}
+
+// hint is how long an answer asks to wait.
+func hint(r *response, body []byte) time.Duration {
+	return retryAfter(r.Header, parseDocument(body).Extensions, time.Now())
+}
+
+func settle(r *response, reason job.Reason, body []byte) error {
+	return &job.Failure{
+		Reason:  reason,
+		Problem: statusProblem(r.StatusCode, body),
+		Err:     fmt.Errorf("the job API answers %d", r.StatusCode),
+	}
+}
+
+func trouble(r *response, body []byte) error {
+	err := fmt.Errorf("the job API answers %d", r.StatusCode)
+	if r.StatusCode/100 == 3 {
+		err = fmt.Errorf("%w, a redirect, which is not followed; check NITRO_API_URL", err)
+	}
+	return &job.Unavailable{
+		Err:        err,
+		RetryAfter: hint(r, body),
+		Throttled:  r.StatusCode == http.StatusTooManyRequests,
+	}
+}
+
+// Status asks for a job's status: Unknown if the API does not know the job,
+// Running for every status that is not terminal. Everything that tells
+// nothing about the job, 410 included, is a [job.Unavailable].
+func (c *Client) Status(ctx context.Context, id job.ID) (job.Verdict, error) {
+	r, err := c.call(ctx, endpointStatus, "jobs", string(id), "status")
+	if err != nil {
+		return "", err
+	}
+	defer r.drain()
+	body, err := r.head(problemLimit)
+	if err != nil {
+		return "", during("read the job's status", err)
+	}
+	switch r.StatusCode {
+	case http.StatusNotFound:
+		return job.Unknown, nil
+	case http.StatusOK:
+		return parseStatus(body)
+	}
+	return "", trouble(r, body)
+}
+
+func parseStatus(body []byte) (job.Verdict, error) {
+	var s struct {
+		Status *string `json:"status"`
+	}
+	if err := json.Unmarshal(body, &s); err != nil {
+		return "", &job.Unavailable{Err: fmt.Errorf("the job API's status is not readable: %w", err)}
+	}
+	if s.Status == nil {
+		return "", &job.Unavailable{Err: errNoStatus}
+	}
+	return verdict(*s.Status), nil
+}
+
+// verdict reads a status. The set is open, and only three are terminal.
+func verdict(status string) job.Verdict {
+	switch v := job.Verdict(status); v {
+	case job.Completed, job.Failed, job.Canceled:
+		return v
+	}
+	return job.Running
+}
+
+// Probe makes one request that shows whether the API answers and takes the
+// credentials. It returns a [job.Refused] or a [job.Unavailable] if not.
+func (c *Client) Probe(ctx context.Context) error {
+	r, err := c.call(ctx, endpointStatus, "jobs", noJob, "status")
+	if err != nil {
+		return err
+	}
+	defer r.drain()
+	if r.StatusCode == http.StatusTooManyRequests || r.StatusCode >= http.StatusInternalServerError {
+		return trouble(r, nil)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package fetch
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// problemLimit is how much of a problem document is read, in bytes.
+const problemLimit = 64 << 10
+
+// fieldLimit is the longest field of a problem that is kept, in bytes.
+const fieldLimit = 1024
+
+// document is what the API's small answers may hold: a problem document of
+// RFC 9457, the error object of a failed job, and how long to wait. A member
+// of an unexpected type must not make the others unreadable, so each is kept
+// raw.
+type document struct {
+	Type       json.RawMessage `json:"type"`
+	Title      json.RawMessage `json:"title"`
+	Detail     json.RawMessage `json:"detail"`
+	Instance   json.RawMessage `json:"instance"`
+	Extensions json.RawMessage `json:"extensions"`
+}
+
+func parseDocument(raw []byte) document {
+	var d document
+	if json.Unmarshal(raw, &d) != nil {
+		return document{}
+	}
+	return d
+}
+
+// problem returns what the document says, or nil if it says nothing.
+func (d document) problem() *job.Problem {
+	p := job.Problem{
+		Type:     reference(d.Type),
+		Title:    printable(text(d.Title), fieldLimit),
+		Detail:   printable(text(d.Detail), fieldLimit),
+		Instance: reference(d.Instance),
+	}
+	if p == (job.Problem{}) {
+		return nil
+	}
+	return &p
+}
+
+// statusProblem is the problem of an answer that is an error by its status
+// code, whatever its body says.
+func statusProblem(code int, body []byte) *job.Problem {
+	p := parseDocument(body).problem()
+	if p == nil {
+		p = &job.Problem{Title: http.StatusText(code)}
+	}
+	p.Status = code
+	return p
+}
+
+// failedProblem is the problem of a failed job. The API's samples accept it
+// under error and at the top level.
+func failedProblem(errorMember []byte, top document) *job.Problem {
+	if p := parseDocument(errorMember).problem(); p != nil {
+		return p
+	}
+	if title := printable(text(errorMember), fieldLimit); title != "" {
+		return &job.Problem{Title: title}
+	}
+	return document{Type: top.Type, Title: top.Title}.problem()
+}
+
+// reference is a field that is a URI reference, which may be relative: there a
+// question mark always begins a query.
+func reference(raw json.RawMessage) string {
+	before, _, _ := strings.Cut(text(raw), "?")
+	return printable(before, fieldLimit)
+}
+
+// text returns a JSON string's value, and nothing for anything else.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,250 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+)
+
+// maxDepth bounds the nesting of an answer. The API's own answers nest to
+// about six; encoding/json gives up at 10,000.
+const maxDepth = 512
+
+// errDepth is the error of a value that is nested too deeply.
+var errDepth = fmt.Errorf("the JSON is nested more than %d levels deep", maxDepth)
+
+// errSyntax is what every violation of the grammar wraps.
+var errSyntax = errors.New("the JSON is not valid")
+
+type state uint8
+
+// The states, in groups: the numbers stand last so that one comparison finds
+// them.
+const (
+	beforeValue state = iota
+	afterOpenArray
+	afterOpenObject
+	beforeName
+	afterName
+	afterValue
+	finished
+
+	inString
+	inEscape
+	inHex
+	inLiteral
+
+	inMinus
+	inZero
+	inInteger
+	inPoint
+	inFraction
+	inE
+	inSign
+	inExponent
+)
+
+// scanner checks one JSON value of any size as its bytes come by, strictly by
+// RFC 8259 and in constant memory. It exists because token libraries hold
+// whole strings, and a string here may have hundreds of megabytes. Like
+// encoding/json it lets bytes pass that are not UTF-8.
+//
+// The zero value is ready for one value.
+type scanner struct {
+	state   state
+	depth   int
+	objects [maxDepth / 64]uint64 // a bit for each open container: set for an object
+	naming  bool                  // the string under way is a member's name
+	digits  int                   // hex digits that are still due
+	literal string                // what is still due of true, false or null
+
+	// names, where it is not nil, notes the names of the value's own members.
+	names *names
+	name  []byte // the raw name under way
+}
+
+// feed takes the bytes of p that belong to the value and says how many they
+// were; fewer than len(p) means that the value is finished.
+func (s *scanner) feed(p []byte) (int, error) {
+	n := 0
+	for n < len(p) && s.state != finished {
+		if s.state == inString {
+			run := plainRun(p[n:])
+			s.record(p[n : n+run])
+			n += run
+			if n == len(p) {
+				break
+			}
+		}
+		taken, err := s.step(p[n])
+		if err != nil {
+			return n, err
+		}
+		if taken {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// plainRun counts the leading bytes that mean only themselves in a string.
+func plainRun(p []byte) int {
+	for i, c := range p {
+		if c < ' ' || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(p)
+}
+
+// end says that no more bytes come and reports whether the value is whole: a
+// number has no end of its own.
+func (s *scanner) end() bool {
+	switch s.state {
+	case inZero, inInteger, inFraction, inExponent:
+		s.closeValue()
+	}
+	return s.state == finished
+}
+
+// step takes one byte, or does not when it ends a number and belongs to what
+// follows.
+func (s *scanner) step(c byte) (taken bool, err error) {
+	switch {
+	case s.state >= inMinus:
+		return s.stepNumber(c)
+	case s.state == inLiteral:
+		return true, s.stepLiteral(c)
+	case s.state >= inString:
+		return true, s.stepString(c)
+	case isSpace(c):
+		return true, nil
+	}
+	return true, s.stepStructure(c)
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+func (s *scanner) stepStructure(c byte) error {
+	switch s.state {
+	case beforeValue:
+		return s.open(c)
+	case afterOpenArray:
+		if c == ']' {
+			return s.closeContainer(c)
+		}
+		return s.open(c)
+	case afterOpenObject:
+		if c == '}' {
+			return s.closeContainer(c)
+		}
+		return s.openName(c)
+	case beforeName:
+		return s.openName(c)
+	case afterName:
+		if c != ':' {
+			return unexpected(c, "a colon")
+		}
+		s.state = beforeValue
+		return nil
+	}
+	return s.stepAfterValue(c)
+}
+
+func (s *scanner) stepAfterValue(c byte) error {
+	if c != ',' {
+		return s.closeContainer(c)
+	}
+	s.state = beforeValue
+	if s.inObject() {
+		s.state = beforeName
+	}
+	return nil
+}
+
+// open begins a value.
+func (s *scanner) open(c byte) error {
+	switch {
+	case c == '{':
+		return s.push(true, afterOpenObject)
+	case c == '[':
+		return s.push(false, afterOpenArray)
+	case c == '"':
+		s.state = inString
+	case c == '-':
+		s.state = inMinus
+	case c == '0':
+		s.state = inZero
+	case isDigit(c):
+		s.state = inInteger
+	default:
+		return s.openLiteral(c)
+	}
+	return nil
+}
+
+func (s *scanner) openLiteral(c byte) error {
+	s.state = inLiteral
+	switch c {
+	case 't':
+		s.literal = "rue"
+	case 'f':
+		s.literal = "alse"
+	case 'n':
+		s.literal = "ull"
+	default:
+		return unexpected(c, "a value")
+	}
+	return nil
+}
+
+func (s *scanner) openName(c byte) error {
+	if c != '"' {
+		return unexpected(c, "a member name")
+	}
+	s.state, s.naming, s.name = inString, true, s.name[:0]
+	return nil
+}
+
+func (s *scanner) push(object bool, next state) error {
+	if s.depth == maxDepth {
+		return errDepth
+	}
+	bit := uint64(1) << (s.depth % 64)
+	if object {
+		s.objects[s.depth/64] |= bit
+	} else {
+		s.objects[s.depth/64] &^= bit
+	}
+	s.depth++
+	s.state = next
+	return nil
+}
+
+func (s *scanner) inObject() bool {
+	top := s.depth - 1
+	return s.objects[top/64]&(1<<(top%64)) != 0
+}
+
+func (s *scanner) closeContainer(c byte) error {
+	want := byte(']')
+	if s.inObject() {
+		want = '}'
+	}
+	if c != want {
+		return unexpected(c, fmt.Sprintf("a comma or %q", want))
+	}
+	s.depth--
+	s.closeValue()
+	return nil
+}
+
+func (s *scanner) closeValue() {
+	s.state = afterValue
+	if s.depth == 0 {
+		s.state = finished
+	}
+}
+
+func unexpected(c byte, want string) error {
+	return fmt.Errorf("%w: %q where %s is due", errSyntax, c, want)
+}

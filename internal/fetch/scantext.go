@@ -1,0 +1,128 @@
+package fetch
+
+import "fmt"
+
+// maxNameBytes bounds what is recorded of a member's name: the longest that
+// has a meaning, every byte of it escaped, has 102.
+const maxNameBytes = 128
+
+// record keeps the raw bytes of a name of the value's own members.
+func (s *scanner) record(p []byte) {
+	if s.names == nil || !s.naming || s.depth != 1 {
+		return
+	}
+	// One byte more than the limit tells a longer name from one that fits.
+	s.name = append(s.name, p[:min(len(p), maxNameBytes+1-len(s.name))]...)
+}
+
+// stepString takes a byte of a string that plainRun does not: its end, an
+// escape, or an error.
+func (s *scanner) stepString(c byte) error {
+	if s.state == inString && c == '"' {
+		s.closeString()
+		return nil
+	}
+	s.record([]byte{c})
+	switch s.state {
+	case inEscape:
+		return s.stepEscape(c)
+	case inHex:
+		if !isHex(c) {
+			return unexpected(c, "a hex digit")
+		}
+		if s.digits--; s.digits == 0 {
+			s.state = inString
+		}
+		return nil
+	}
+	if c != '\\' {
+		return fmt.Errorf("%w: the control character %q in a string", errSyntax, c)
+	}
+	s.state = inEscape
+	return nil
+}
+
+func (s *scanner) stepEscape(c byte) error {
+	switch c {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.state = inString
+	case 'u':
+		s.state, s.digits = inHex, 4
+	default:
+		return unexpected(c, "an escape")
+	}
+	return nil
+}
+
+func (s *scanner) closeString() {
+	if !s.naming {
+		s.closeValue()
+		return
+	}
+	if s.names != nil && s.depth == 1 && len(s.name) <= maxNameBytes {
+		s.names.note(s.name)
+	}
+	s.naming, s.state = false, afterName
+}
+
+func (s *scanner) stepLiteral(c byte) error {
+	if c != s.literal[0] {
+		return unexpected(c, fmt.Sprintf("%q", s.literal[0]))
+	}
+	if s.literal = s.literal[1:]; s.literal == "" {
+		s.closeValue()
+	}
+	return nil
+}
+
+// stepNumber takes a byte of a number. A byte that cannot belong to it ends it
+// and is not taken.
+func (s *scanner) stepNumber(c byte) (taken bool, err error) {
+	next, ok := nextInNumber(s.state, c)
+	switch {
+	case ok:
+		s.state = next
+		return true, nil
+	case s.state == inZero, s.state == inInteger, s.state == inFraction, s.state == inExponent:
+		s.closeValue()
+		return false, nil
+	}
+	return false, unexpected(c, "a digit")
+}
+
+// nextInNumber is the grammar of RFC 8259, section 6.
+func nextInNumber(at state, c byte) (next state, ok bool) {
+	switch at {
+	case inMinus:
+		if c == '0' {
+			return inZero, true
+		}
+		return inInteger, isDigit(c)
+	case inZero, inInteger:
+		switch {
+		case c == '.':
+			return inPoint, true
+		case c == 'e', c == 'E':
+			return inE, true
+		}
+		return inInteger, at == inInteger && isDigit(c)
+	case inPoint:
+		return inFraction, isDigit(c)
+	case inFraction:
+		if c == 'e' || c == 'E' {
+			return inE, true
+		}
+		return inFraction, isDigit(c)
+	case inE:
+		if c == '+' || c == '-' {
+			return inSign, true
+		}
+	}
+	return inExponent, isDigit(c)
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isHex(c byte) bool {
+	return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}

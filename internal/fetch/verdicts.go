@@ -1,0 +1,77 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// Settled is the error of a payload's Read when the rest of the answer said
+// that the job is not completed after all. Polling again would bring the same
+// answer, so it carries the verdict: Failed, Canceled or Running.
+type Settled struct {
+	Answer job.Answer
+}
+
+func (s *Settled) Error() string {
+	return fmt.Sprintf("the answer ends by saying that the job is %s", s.Answer.Verdict)
+}
+
+// interrupted is the end of the caller's context. It matches both the
+// context's error and its cause.
+type interrupted struct {
+	err, cause error
+}
+
+func interruption(ctx context.Context) error {
+	return &interrupted{err: ctx.Err(), cause: context.Cause(ctx)}
+}
+
+func (i *interrupted) Error() string   { return i.cause.Error() }
+func (i *interrupted) Unwrap() []error { return []error{i.err, i.cause} }
+
+// unavailable makes an error that means nothing else yet into one that lets
+// the job wait. Errors with a meaning of their own pass.
+func unavailable(err error) error {
+	var (
+		failure *job.Failure
+		refused *job.Refused
+		waits   *job.Unavailable
+		settled *Settled
+		ended   *interrupted
+	)
+	switch {
+	case errors.As(err, &ended):
+		return ended
+	case errors.As(err, &failure):
+		return failure
+	case errors.As(err, &refused):
+		return refused
+	case errors.As(err, &waits):
+		return waits
+	case errors.As(err, &settled):
+		return settled
+	}
+	return &job.Unavailable{Err: err}
+}
+
+// during says what was under way when err happened, and that the job waits for
+// better times unless err says otherwise.
+func during(what string, err error) error {
+	err = unavailable(err)
+	var waits *job.Unavailable
+	if !errors.As(err, &waits) {
+		return err
+	}
+	return &job.Unavailable{
+		Err:        fmt.Errorf("%s: %w", what, waits.Err),
+		RetryAfter: waits.RetryAfter,
+		Throttled:  waits.Throttled,
+	}
+}
+
+func tooLarge(limit int64) *job.Failure {
+	return job.Fail(job.ReasonResultTooLarge, "the result has more than %d bytes; raise WORKER_MAX_RESULT_BYTES to take it", limit)
+}
