@@ -55,13 +55,11 @@ func (p Policy) Delay(attempt int) time.Duration {
 }
 
 // base is the delay without its jitter: Initial times Multiplier to the power
-// of attempt, at most Max.
+// of attempt, and at most so much that the jitter does not pass Max, lest half
+// of the long delays be Max to the nanosecond.
 func (p Policy) base(attempt int) time.Duration {
 	base := float64(p.Initial) * math.Pow(p.Multiplier, float64(max(attempt, 0)))
-	if base >= float64(p.Max) {
-		return p.Max
-	}
-	return time.Duration(base)
+	return time.Duration(min(base, float64(p.Max)/(1+jitter)))
 }
 
 // BackOff returns a fresh backoff of the policy that never gives up, for a
