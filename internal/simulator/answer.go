@@ -51,16 +51,16 @@ func scriptedAnswer(reply Reply, own func() answer) answer {
 	return a
 }
 
-// send writes the answer and returns the status that was sent, 0 for none. A
-// connection that is to break is broken by http.ErrAbortHandler.
-func (a answer) send(w http.ResponseWriter, r *http.Request) int {
+// send writes the answer. A connection that is to break is broken by
+// http.ErrAbortHandler: a handler that just returns has answered 200.
+func (a answer) send(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case a.Reset:
 		reset(w)
-		return 0
+		return
 	case a.Hang || !a.wait(r.Context()):
 		<-r.Context().Done()
-		return 0
+		panic(http.ErrAbortHandler)
 	}
 	header := w.Header()
 	for key, values := range a.Header {
@@ -74,7 +74,6 @@ func (a answer) send(w http.ResponseWriter, r *http.Request) int {
 	}
 	w.WriteHeader(a.Status)
 	a.copyBody(w)
-	return a.Status
 }
 
 // wait holds the answer back, and reports whether it is still wanted.

@@ -44,14 +44,11 @@ func (s *Server) endpoint(name string, own func(*http.Request) answer) http.Hand
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("jobID")
 		done := s.record.call(name, id, r)
-		status := 0
-		defer func() { done(status) }()
+		counted := &countingWriter{ResponseWriter: w}
+		defer func() { done(counted.status) }() // also when the answer breaks off
 		a := s.answer(name, id, r, own)
 		s.validate(name, r, a)
-		status = a.Status // a body that is cut has had its status sent
-		if a.send(w, r) == 0 {
-			status = 0
-		}
+		a.send(counted, r)
 	})
 }
 

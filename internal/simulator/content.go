@@ -50,24 +50,32 @@ func (n noise) ReadAt(p []byte, off int64) (int, error) {
 const word = 8 // bytes of noise that are computed at once
 
 func (n noise) fill(p []byte, off int64) {
-	for len(p) > 0 {
-		value := n.word(off / word)
-		if off%word == 0 && len(p) >= word {
-			binary.LittleEndian.PutUint64(p, value)
-			p, off = p[word:], off+word
-			continue
-		}
+	if within := off % word; within != 0 {
 		var one [word]byte
-		binary.LittleEndian.PutUint64(one[:], value)
-		done := copy(p, one[off%word:])
+		binary.LittleEndian.PutUint64(one[:], mix(n.state(off)))
+		done := copy(p, one[within:])
 		p, off = p[done:], off+int64(done)
 	}
+	state := n.state(off)
+	for ; len(p) >= word; p = p[word:] {
+		binary.LittleEndian.PutUint64(p, mix(state))
+		state += weyl
+	}
+	var last [word]byte
+	binary.LittleEndian.PutUint64(last[:], mix(state))
+	copy(p, last[:])
 }
 
-// word is SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
-// generators, 2014), which needs no state but its counter.
-func (n noise) word(i int64) uint64 {
-	z := n.key + uint64(i)*0x9e3779b97f4a7c15 //nolint:gosec // an offset is never negative
+// state is the generator's state for the word at an offset. The generator is
+// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+// generators, 2014), whose state is no more than a counter.
+func (n noise) state(off int64) uint64 {
+	return n.key + uint64(off/word)*weyl //nolint:gosec // an offset is never negative
+}
+
+const weyl = 0x9e3779b97f4a7c15
+
+func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31

@@ -62,14 +62,15 @@ type faultyReader struct {
 	*io.SectionReader
 	ctx      context.Context //nolint:containedctx // an io.Reader has no other way to stop waiting
 	download download
+	flush    func() // sends what has been read
 	limiter  *rate.Limiter
 	position int64
 	sent     int64
 	broken   bool
 }
 
-func newFaultyReader(ctx context.Context, d download) *faultyReader {
-	r := &faultyReader{SectionReader: Open(d.content), ctx: ctx, download: d}
+func newFaultyReader(ctx context.Context, d download, flush func()) *faultyReader {
+	r := &faultyReader{SectionReader: Open(d.content), ctx: ctx, download: d, flush: flush}
 	if limit := d.file.Faults.Rate; limit > 0 {
 		r.limiter = rate.NewLimiter(rate.Limit(limit), rateBurst)
 	}
@@ -95,6 +96,7 @@ func (r *faultyReader) Read(p []byte) (int, error) {
 		}
 	}
 	if r.limiter != nil {
+		r.flush()
 		p = p[:min(len(p), rateBurst)]
 		if err := r.limiter.WaitN(r.ctx, len(p)); err != nil {
 			return 0, err
@@ -108,6 +110,7 @@ func (r *faultyReader) Read(p []byte) (int, error) {
 
 // released waits at a stall, and reports whether the download goes on.
 func (r *faultyReader) released() bool {
+	r.flush()
 	select {
 	case <-r.download.file.Faults.StallUntil: // nil: blocks for ever
 		return true

@@ -91,7 +91,8 @@ func (d download) serveContent(w http.ResponseWriter, r *http.Request) {
 		header.Set("ETag", d.etag)
 		header.Set("Last-Modified", last.Format(http.TimeFormat))
 	}
-	reader := newFaultyReader(r.Context(), d)
+	flush := func() { _ = http.NewResponseController(w).Flush() }
+	reader := newFaultyReader(r.Context(), d, flush)
 	whole := d.file.Faults.NoRange || d.file.Chunked && r.Header.Get("Range") == ""
 	if whole {
 		d.serveWhole(w, reader)
@@ -99,7 +100,7 @@ func (d download) serveContent(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "", last, reader)
 	}
 	if reader.broken {
-		_ = http.NewResponseController(w).Flush() // all that came before the fault
+		flush() // all that came before the fault
 		panic(http.ErrAbortHandler)
 	}
 }

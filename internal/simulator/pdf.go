@@ -61,8 +61,8 @@ var (
 // cross-reference section and trailer of its own.
 func paddedPDF(doc []byte, size int64) Content {
 	object, _ := strconv.Atoi(pdfField(pdfSize, doc)) // digits by its pattern
-	// The numbers stand in fields of fixed width, so that they do not change
-	// what they measure.
+	// What stands around a number has a fixed length, so that the number does
+	// not change what it measures.
 	head := func(length int64) string {
 		return fmt.Sprintf("\n%d 0 obj\n<< /Length %-12d >>\nstream\n", object, length)
 	}
@@ -71,11 +71,9 @@ func paddedPDF(doc []byte, size int64) Content {
 		return pdfStreamEnd + fmt.Sprintf("xref\n%d 1\n%010d 00000 n \n", object, len(doc)+1) +
 			fmt.Sprintf("trailer\n<< /Size %d /Root %s /Info %s /Prev %s >>\n",
 				object+1, pdfField(pdfRoot, doc), pdfField(pdfInfo, doc), pdfField(pdfStart, doc)) +
-			fmt.Sprintf("%% end of %-12d\nstartxref\n%d\n%%%%EOF\n", table, table)
+			fmt.Sprintf("%%%s\nstartxref\n%d\n%%%%EOF\n", strings.Repeat(" ", 20-len(strconv.FormatInt(table, 10))), table)
 	}
-	length := size - int64(len(doc)+len(head(0))+len(tail(size)))
-	// The offset may have fewer digits than the size had.
-	length += size - int64(len(doc)+len(head(0))+len(tail(length))) - length
+	length := size - int64(len(doc)+len(head(0))+len(tail(0)))
 	if length < 0 {
 		panic(fmt.Sprintf("simulator: a PDF of %d bytes cannot be padded to %d", len(doc), size))
 	}

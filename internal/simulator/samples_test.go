@@ -1,7 +1,9 @@
 package simulator_test
 
 import (
-	"slices"
+	"bytes"
+	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -69,14 +71,18 @@ func TestSamplesAreServed(t *testing.T) {
 	}
 }
 
+// checkFiles compares what is served with what is expected; of a large file
+// only its end.
 func (c *client) checkFiles(id string, want []simulator.Object) {
 	c.t.Helper()
 	for i, object := range want {
-		got := c.get(c.SignedURL(id, i))
+		from := max(0, object.Content.Size()-1<<20)
+		got := c.get(c.SignedURL(id, i), "Range", fmt.Sprintf("bytes=%d-", from))
 		require.NoError(c.t, got.err)
-		require.Equal(c.t, 200, got.status)
 		require.Equal(c.t, object.ContentType, got.header.Get("Content-Type"))
-		require.True(c.t, slices.Equal(bytesOf(c.t, object.Content), got.body), "%s file %d", id, i)
+		expected, err := io.ReadAll(io.NewSectionReader(object.Content, from, 1<<20))
+		require.NoError(c.t, err)
+		require.True(c.t, bytes.Equal(expected, got.body), "%s file %d", id, i)
 	}
 }
 
