@@ -1,0 +1,89 @@
+package fetch
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// unquoteAll decodes a quoted string through a lexer, with room for so many
+// bytes at a time.
+func unquoteAll(in io.Reader, room int) (string, error) {
+	l := lexer{in: bufio.NewReaderSize(in, 16)}
+	if err := l.expect('"'); err != nil {
+		return "", err
+	}
+	var out strings.Builder
+	for {
+		b := make([]byte, room)
+		n, done, err := l.unquote(b)
+		if err != nil {
+			return "", err
+		}
+		out.Write(b[:n])
+		if done {
+			return out.String(), nil
+		}
+	}
+}
+
+var quoted = []string{
+	`""`, `"plain"`, `"a\nb\tc\"d\\e\/f\b\f\r"`, `"é漢字😀"`, `"\u00e9\u6f22"`, `"\ud83d\ude00"`, `"\uD83D\uDE00!"`,
+	`"\ud83d"`, `"\ude00"`, `"\ud83dx"`, `"\ud83d\n"`, `"\ud83d\u0041"`, `"\ud83d\ud83d\ude00"`, `"\ude00\ud83d\ude00"`, `"\ud83d\ud83d"`,
+	`"\u0000"`, `"\ufffd"`, `"\uffff"`, "\"\xff\"", "\"\xc3\"", "\"\xe6\xbc\"", "\"\xf0\x9f\x98\"", "\"\xf0\x9f\x98x\"", "\"\xed\xa0\x80\"",
+	`"` + strings.Repeat("long ", 100) + `"`, `"` + strings.Repeat(`\u6f22`, 50) + `"`, `"` + strings.Repeat("漢", 50) + `"`,
+}
+
+func TestUnquoteAgreesWithTheStandardLibrary(t *testing.T) {
+	t.Parallel()
+	for _, in := range quoted {
+		var want string
+		require.NoError(t, json.Unmarshal([]byte(in), &want))
+		for _, room := range []int{4, 5, 7, 64} {
+			got, err := unquoteAll(strings.NewReader(in), room)
+			require.NoError(t, err, "%q", in)
+			require.Equal(t, want, got, "%q", in)
+
+			got, err = unquoteAll(iotest.OneByteReader(strings.NewReader(in)), room)
+			require.NoError(t, err, "%q", in)
+			require.Equal(t, want, got, "%q byte by byte", in)
+		}
+	}
+}
+
+func TestUnquoteRefuses(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{`"\x"`, `"\u12"`, `"\u12g4"`, `"\ud83d\u12"`, `"\ud83d\x"`, "\"a\nb\"", "\"\x01\""} {
+		_, err := unquoteAll(iotest.OneByteReader(strings.NewReader(in)), 8)
+		require.ErrorIs(t, err, errSyntax, "%q", in)
+	}
+	for _, in := range []string{`"`, `"a`, `"\`, `"\u`, `"\u00`, `"\ud83d`, `"\ud83d\`, `"\ud83d\ude`, "\"\xe6"} {
+		_, err := unquoteAll(strings.NewReader(in), 8)
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF, "%q", in)
+	}
+}
+
+func FuzzUnquote(f *testing.F) {
+	for _, in := range quoted {
+		f.Add(in, 4)
+	}
+	f.Fuzz(func(t *testing.T, in string, room int) {
+		in = strings.TrimLeft(in, " \t\r\n")
+		if !strings.HasPrefix(in, `"`) {
+			in = `"` + in + `"`
+		}
+		var want string
+		decoder := json.NewDecoder(strings.NewReader(in))
+		wantErr := decoder.Decode(&want)
+		got, err := unquoteAll(strings.NewReader(in), min(max(4, room), 1024))
+		require.Equal(t, wantErr == nil, err == nil, "%q: %v, %v", in, wantErr, err)
+		if err == nil {
+			require.Equal(t, want, got, "%q", in)
+		}
+	})
+}
