@@ -46,6 +46,10 @@ const (
 
 var none = conclusion{}
 
+// errUndecided would be a mistake of ours; the message is then left alone
+// rather than acknowledged.
+var errUndecided = errors.New("the journey came to no conclusion")
+
 func wait(delay time.Duration, cause string) conclusion {
 	return conclusion{kind: waiting, delay: delay, cause: cause, charge: true}
 }
@@ -91,7 +95,7 @@ func (w *Worker) journey(d *delivery) (job.Job, conclusion) {
 	if c.kind != undecided {
 		return j, c
 	}
-	defer answer.Close() //nolint:errcheck // what was read of it has been checked
+	defer answer.Close()
 	d.freeSlot()
 	if d.lane == due { // a second submission may have settled it while it waited
 		if c := w.alreadySettled(d, j); c.kind != undecided {
@@ -120,6 +124,8 @@ func (w *Worker) conclude(d *delivery, j job.Job, c conclusion) {
 		w.metrics.duplicates.WithLabelValues(c.cause).Inc()
 	case abandoned:
 		err = c.err
+	case undecided:
+		err = errUndecided
 	}
 	if err == nil {
 		err = d.lease.held()

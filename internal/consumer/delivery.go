@@ -50,5 +50,5 @@ func (w *Worker) deliver(l lane, msg *nats.Msg) (*delivery, func(), error) {
 
 // crashes is how many leases of the message were lost before this delivery.
 func (d *delivery) crashes() int {
-	return int(min(d.meta.NumDelivered-1, 1<<20)) //nolint:gosec // bounded by min
+	return int(min(d.meta.NumDelivered-1, 1<<20))
 }

@@ -98,7 +98,10 @@ func (s *slots) allowed(l lane) request {
 	if s.backlog[l] == 0 {
 		return request{count: min(spare, s.share)}
 	}
-	return request{count: int(min(uint64(spare), s.backlog[l])), backlog: true}
+	if s.backlog[l] < uint64(spare) {
+		spare = int(s.backlog[l]) //nolint:gosec // less than spare, which is an int
+	}
+	return request{count: spare, backlog: true}
 }
 
 // add counts a slot for a message that came without having been asked for: of

@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -129,7 +128,7 @@ func TestSetupErrorsThatMayPassAreNotFinal(t *testing.T) {
 	err := Setup(ctx, h.nc, h.cfg)
 	require.Error(t, err)
 	var wrong *Misconfigured
-	require.False(t, errors.As(err, &wrong))
+	require.NotErrorAs(t, err, &wrong)
 }
 
 func TestNames(t *testing.T) {

@@ -167,7 +167,7 @@ func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index in
 	if err != nil {
 		return job.Object{}, err
 	}
-	defer source.Close() //nolint:errcheck // read to its end, or given up
+	defer source.Close()
 	return w.store.Put(ctx, j, name, source)
 }
 
