@@ -1,6 +1,10 @@
 package simulator
 
-import "github.com/jobferry/jobferry/internal/job"
+import (
+	"cmp"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
 
 // Expectation is what should become of a job.
 type Expectation struct {
@@ -55,11 +59,11 @@ func (j Job) objects() []Object {
 }
 
 // object is the file as it should be stored: its type is the answer's, else
-// the download's.
+// the download's, else that of any bytes.
 func (f File) object() Object {
 	contentType := f.ContentType
 	if f.NoContentType {
-		contentType = f.DownloadType
+		contentType = cmp.Or(f.DownloadType, typeBytes)
 	}
 	return Object{Content: f.Content, ContentType: contentType, PageCount: f.PageCount}
 }

@@ -57,32 +57,36 @@ var errBroken = errors.New("the download is cut here by a fault")
 // rateBurst is how many bytes a limited download may send at once.
 const rateBurst = 16 << 10
 
-// faultyReader reads a file for one download, up to its next fault.
+// faultyReader reads a file for one download, up to its next fault. Whatever
+// it waits for, what has been read so far is sent before.
 type faultyReader struct {
 	*io.SectionReader
-	ctx      context.Context //nolint:containedctx // an io.Reader has no other way to stop waiting
 	download download
-	flush    func() // sends what has been read
-	limiter  *rate.Limiter
+	gone     <-chan struct{}   // the client is, or the server closes
+	flush    func()            // sends what has been read
+	pace     func(n int) error // waits until n more bytes may be sent; nil for no limit
 	position int64
-	sent     int64
-	broken   bool
+	sent     int64 // bytes of this download
+	broken   bool  // a fault has ended it
 }
 
 func newFaultyReader(ctx context.Context, d download, flush func()) *faultyReader {
-	r := &faultyReader{SectionReader: Open(d.content), ctx: ctx, download: d, flush: flush}
+	r := &faultyReader{SectionReader: Open(d.content), download: d, gone: ctx.Done(), flush: flush}
 	if limit := d.file.Faults.Rate; limit > 0 {
-		r.limiter = rate.NewLimiter(rate.Limit(limit), rateBurst)
+		limiter := rate.NewLimiter(rate.Limit(limit), rateBurst)
+		r.pace = func(n int) error { return limiter.WaitN(ctx, n) }
 	}
 	return r
 }
 
+// Seek keeps the position in step: offsets of faults count from the beginning.
 func (r *faultyReader) Seek(offset int64, whence int) (int64, error) {
 	position, err := r.SectionReader.Seek(offset, whence)
 	r.position = position
 	return position, err
 }
 
+// Read never reads across a fault, so that it comes at its exact byte.
 func (r *faultyReader) Read(p []byte) (int, error) {
 	for {
 		room, stall := r.download.state.room(r.position, r.sent)
@@ -95,10 +99,10 @@ func (r *faultyReader) Read(p []byte) (int, error) {
 			return 0, errBroken
 		}
 	}
-	if r.limiter != nil {
+	if r.pace != nil {
 		r.flush()
 		p = p[:min(len(p), rateBurst)]
-		if err := r.limiter.WaitN(r.ctx, len(p)); err != nil {
+		if err := r.pace(len(p)); err != nil {
 			return 0, err
 		}
 	}
@@ -114,7 +118,7 @@ func (r *faultyReader) released() bool {
 	select {
 	case <-r.download.file.Faults.StallUntil: // nil: blocks for ever
 		return true
-	case <-r.ctx.Done():
+	case <-r.gone:
 		return false
 	}
 }

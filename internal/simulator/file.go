@@ -38,8 +38,11 @@ type File struct {
 	Faults Faults
 }
 
+// fileSeed is what tells a file's noise from that of all others.
 func fileSeed(jobID string, index int) string { return jobID + "/" + strconv.Itoa(index) }
 
+// normalized fills in the defaults that the fields' comments name. The index
+// counts from 0.
 func (f File) normalized(jobID string, index int) File {
 	if f.Size == 0 && !f.Empty {
 		f.Size = defaultFileSize
@@ -52,7 +55,7 @@ func (f File) normalized(jobID string, index int) File {
 		f.Name = "result.bin"
 	}
 	if f.ContentType == "" {
-		f.ContentType = "application/octet-stream"
+		f.ContentType = typeBytes
 	}
 	if f.DeclaredSize == nil {
 		f.DeclaredSize = &f.Size

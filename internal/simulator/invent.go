@@ -8,7 +8,8 @@ import (
 )
 
 // InventedKinds are the first parts of IDs that Options.InventJobs makes jobs
-// of: <kind>-<anything>.
+// of: <kind>-<anything>. An ID that begins with failed-<type>, the type being
+// one of the API's documented errors, fails with that.
 func InventedKinds() []string {
 	return []string{
 		"file", "files", "text", "tables", "textboxes", "piiboxes", "properties",
@@ -26,8 +27,7 @@ func invented(id string) (Job, bool) {
 	j := Job{ID: id, Duration: time.Second + time.Duration(fingerprint(id)%5000)*time.Millisecond}
 	switch name {
 	case "failed":
-		errors := seedErrors()
-		j.Outcome, j.Error = Failed, errors[fingerprint(rest)%uint64(len(errors))]
+		j.Outcome, j.Error = Failed, inventedError(rest)
 		return j, true
 	case "canceled":
 		j.Outcome = Canceled
@@ -37,6 +37,18 @@ func invented(id string) (Job, bool) {
 	j.Kind = kind
 	j.Files = inventedFiles(kind)
 	return j, ok
+}
+
+// inventedError is the documented error that the rest of an ID begins with, or
+// else one of them by chance.
+func inventedError(rest string) JobError {
+	errors := seedErrors()
+	for _, e := range errors {
+		if strings.HasPrefix(rest, e.Type) {
+			return e
+		}
+	}
+	return errors[fingerprint(rest)%uint64(len(errors))]
 }
 
 func inventedKind(name string) (job.Kind, bool) {

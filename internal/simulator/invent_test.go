@@ -57,3 +57,13 @@ func TestSamplesCanBeInvented(t *testing.T) {
 		require.True(t, strings.HasSuffix(sample.Job.ID, "-r"))
 	}
 }
+
+func TestInventedErrors(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	c := start(t, simulator.Options{InventJobs: true, Now: clock.now})
+	require.Equal(t, 404, c.poll("failed-PDFIsPasswordProtected-1").status)
+	clock.advance(6 * time.Second)
+	got := c.poll("failed-PDFIsPasswordProtected-1").object(t)
+	require.Equal(t, "PDFIsPasswordProtected", got["error"].(map[string]any)["type"])
+}

@@ -6,6 +6,7 @@ import "net/http"
 const (
 	typeJSON    = "application/json"
 	typeProblem = "application/problem+json"
+	typeBytes   = "application/octet-stream"
 )
 
 // problem is the API's problem document (RFC 9457).

@@ -45,6 +45,8 @@ func (s *Server) resultAnswer(r *http.Request, shot snapshot) answer {
 	return a
 }
 
+// terminalAnswer is what is said of a job that has ended: its result in the
+// form that its kind has, or how else it ended.
 func (s *Server) terminalAnswer(r *http.Request, j Job) answer {
 	switch {
 	case j.Outcome == Failed && j.ErrorAtTop:
@@ -63,9 +65,10 @@ func (s *Server) terminalAnswer(r *http.Request, j Job) answer {
 // wantsBytes reports whether the client asks for raw bytes, which the API
 // then answers in the place of a link.
 func wantsBytes(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Accept"), "application/octet-stream")
+	return strings.HasPrefix(r.Header.Get("Accept"), typeBytes)
 }
 
+// binaryAnswer is a result that is the body itself, of any media type.
 func binaryAnswer(j Job) answer {
 	f := j.Files[0]
 	return answer{
@@ -89,6 +92,7 @@ func (s *Server) completedAnswer(j Job) answer {
 	}
 }
 
+// result is the value of the answer's result: links to files, or a payload.
 func (s *Server) result(j Job) Content {
 	if !j.hasFiles() || j.JSON != nil {
 		shown, _ := j.payload()
@@ -105,6 +109,8 @@ func (s *Server) result(j Job) Content {
 	return strings.NewReader(string(mustJSON(result)))
 }
 
+// fileInfo describes a file. A poll signs its URLs anew, as the API does: a
+// client whose URL has expired asks for the job again.
 func (s *Server) fileInfo(id string, index int, f File) fileInfo {
 	info := fileInfo{Metadata: &fileMetadata{}}
 	if !f.Delivered {
