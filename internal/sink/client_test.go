@@ -1,0 +1,168 @@
+package sink
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// isolate gives a test an AWS environment of its own.
+func isolate(t *testing.T, variables map[string]string) {
+	t.Helper()
+	empty := filepath.Join(t.TempDir(), "none")
+	base := map[string]string{
+		"AWS_CONFIG_FILE": empty, "AWS_SHARED_CREDENTIALS_FILE": empty, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_CA_BUNDLE": "",
+		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_S3": "",
+		"AWS_ACCESS_KEY_ID": testKey, "AWS_SECRET_ACCESS_KEY": testSecret, "AWS_SESSION_TOKEN": "",
+	}
+	for _, environment := range []map[string]string{base, variables} {
+		for name, value := range environment {
+			t.Setenv(name, value)
+		}
+	}
+}
+
+func newFromEnvironment(t *testing.T, cfg Config) *Store {
+	t.Helper()
+	store, err := New(t.Context(), cfg, zap.NewNop(), prometheus.NewRegistry())
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	return store
+}
+
+func TestNewFollowsTheSDKsOwnSettings(t *testing.T) {
+	isolate(t, map[string]string{"AWS_ENDPOINT_URL_S3": backend.server.URL()})
+	store := newFromEnvironment(t, Config{Bucket: testBucket, PathStyle: true})
+	require.NoError(t, store.Probe(t.Context()))
+	object, err := store.Put(t.Context(), newJob(t), "result", pdf(pattern(100), 100))
+	require.NoError(t, err)
+	requireStored(t, store, object, 100)
+}
+
+func TestNewTrustsTheCABundle(t *testing.T) {
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(bundle, backend.front.CAPEM(), 0o600))
+	isolate(t, map[string]string{"AWS_ENDPOINT_URL_S3": backend.front.URL(), "AWS_CA_BUNDLE": bundle})
+	require.NoError(t, newFromEnvironment(t, Config{Bucket: testBucket, PathStyle: true}).Probe(t.Context()))
+
+	t.Setenv("AWS_CA_BUNDLE", "")
+	err := newFromEnvironment(t, Config{Bucket: testBucket, PathStyle: true}).Probe(t.Context())
+	requireTransient(t, err)
+	require.ErrorContains(t, err, "certificate")
+}
+
+func TestNewWithoutCredentials(t *testing.T) {
+	isolate(t, map[string]string{
+		"AWS_ENDPOINT_URL_S3": backend.server.URL(), "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+	})
+	err := newFromEnvironment(t, Config{Bucket: testBucket}).Probe(t.Context())
+	require.True(t, job.IsRefused(err), "%v", err)
+	require.ErrorContains(t, err, "the AWS SDK has no credentials")
+}
+
+func TestNewRefuses(t *testing.T) {
+	isolate(t, nil)
+	_, err := New(t.Context(), Config{Prefix: "/"}, nil, nil)
+	for _, part := range []string{"S3_BUCKET", "S3_PREFIX", "no logger", "no registerer"} {
+		require.ErrorContains(t, err, part)
+	}
+
+	registry := prometheus.NewRegistry()
+	_, err = New(t.Context(), Config{Bucket: "b"}, zap.NewNop(), registry)
+	require.NoError(t, err)
+	_, err = New(t.Context(), Config{Bucket: "b"}, zap.NewNop(), registry)
+	require.ErrorContains(t, err, "register the store's metrics")
+
+	t.Setenv("AWS_PROFILE", "nobody")
+	_, err = New(t.Context(), Config{Bucket: "b"}, zap.NewNop(), prometheus.NewRegistry())
+	require.ErrorContains(t, err, "load the AWS settings")
+}
+
+func TestOpenRefusesAnotherHTTPClient(t *testing.T) {
+	t.Parallel()
+	_, err := open(Config{Bucket: "b"}, aws.Config{HTTPClient: http.DefaultClient}, zap.NewNop(), prometheus.NewRegistry())
+	require.ErrorContains(t, err, "*http.Client")
+}
+
+func TestMetricsStartAtZero(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	_, err := newMetrics(registry)
+	require.NoError(t, err)
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	series := map[string]int{}
+	for _, family := range families {
+		series[family.GetName()] = len(family.GetMetric())
+	}
+	require.Equal(t, map[string]int{"jobferry_store_requests_total": 28, "jobferry_store_bytes_total": 1}, series)
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, plainStore(t).Probe(t.Context()))
+
+	missing := openStore(t, Config{Bucket: "missing"}, chain(backend.server.URL())).Probe(t.Context())
+	require.True(t, job.IsRefused(missing), "%v", missing)
+	require.ErrorContains(t, missing, "create the bucket")
+
+	for status, refused := range map[int]bool{301: true, 400: true, 401: true, 403: true, 404: true, 429: false, 500: false, 503: false} {
+		store := openStore(t, Config{}, fakeS3(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		err := store.Probe(t.Context())
+		require.Error(t, err)
+		require.Equal(t, refused, job.IsRefused(err), "%d: %v", status, err)
+	}
+}
+
+func TestProbeEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, plainStore(t).Probe(ctx), context.Canceled)
+}
+
+// TestWatchedConnGivesUp has a peer that takes nothing.
+func TestWatchedConnGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		start := time.Now()
+		_, err := watchedConn{near}.Write([]byte("anyone?"))
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.Equal(t, stallTimeout, time.Since(start))
+	})
+}
+
+func TestWatchedConnIsPatientWithASlowPeer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		go func() {
+			for range 3 {
+				time.Sleep(stallTimeout - time.Second) // of the test's own clock
+				_, _ = far.Read(make([]byte, 1))
+			}
+		}()
+		for range 3 {
+			_, err := watchedConn{near}.Write([]byte("x"))
+			require.NoError(t, err)
+		}
+	})
+}

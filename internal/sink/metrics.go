@@ -1,0 +1,98 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The operations that the worker uses, by S3's names.
+const (
+	opPutObject  = "PutObject"
+	opCreate     = "CreateMultipartUpload"
+	opUploadPart = "UploadPart"
+	opComplete   = "CompleteMultipartUpload"
+	opAbort      = "AbortMultipartUpload"
+	opList       = "ListMultipartUploads"
+	opHeadBucket = "HeadBucket"
+)
+
+// codeError is the code of a request that had no answer.
+const codeError = "error"
+
+// metrics count what goes to the store: requests with every attempt of the
+// SDK's own retries, and payload bytes.
+type metrics struct {
+	requests *prometheus.CounterVec
+	bytes    prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jobferry_store_requests_total",
+			Help: "Requests to S3, retries included, by operation and class of answer.",
+		}, []string{"operation", "code"}),
+		bytes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "jobferry_store_bytes_total",
+			Help: "Bytes of results sent to S3.",
+		}),
+	}
+	for _, op := range []string{opPutObject, opCreate, opUploadPart, opComplete, opAbort, opList, opHeadBucket} {
+		for _, code := range []string{"2xx", "4xx", "5xx", codeError} {
+			m.requests.WithLabelValues(op, code)
+		}
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.bytes} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register the store's metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// observe adds the counting next to the transport, where each attempt is seen.
+func (m *metrics) observe(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("CountRequests", m.count), middleware.After)
+}
+
+func (m *metrics) count(
+	ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,
+) (middleware.DeserializeOutput, middleware.Metadata, error) {
+	out, metadata, err := next.HandleDeserialize(ctx, in)
+	code := codeError
+	if response, ok := out.RawResponse.(*smithyhttp.Response); ok && err == nil {
+		code = codeClass(response.StatusCode)
+	}
+	m.requests.WithLabelValues(middleware.GetOperationName(ctx), code).Inc()
+	return out, metadata, err
+}
+
+// codeClass keeps the label small; a redirect is a refusal to the worker.
+func codeClass(status int) string {
+	switch {
+	case status >= 500:
+		return "5xx"
+	case status >= 300:
+		return "4xx"
+	default:
+		return "2xx"
+	}
+}
+
+// metered counts a streamed body while it is read, so that the rate of a long
+// transfer can be seen before its end.
+type metered struct {
+	io.Reader
+	sent prometheus.Counter
+}
+
+func (m metered) Read(p []byte) (int, error) {
+	n, err := m.Reader.Read(p)
+	m.sent.Add(float64(n))
+	return n, err
+}

@@ -1,0 +1,145 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"go.uber.org/zap"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// abortLimit bounds the attempts to abort one upload; it outlives the context
+// of the upload itself.
+const abortLimit = 10 * time.Second
+
+// errAbortLimit is the cause of that timeout.
+var errAbortLimit = fmt.Errorf("the upload was not aborted within %s", abortLimit)
+
+// upload is a multipart upload under way. Its parts go one after the other,
+// from one buffer: a job's speed comes from its files going in parallel.
+type upload struct {
+	store *Store
+	attributes
+	id    string
+	parts []types.CompletedPart
+}
+
+// partBuffer lends the buffer for the parts of a source of this size. Only a
+// known size of more than maxParts parts needs another than the usual one.
+func (s *Store) partBuffer(ctx context.Context, size int64) (buffer []byte, release func(), err error) {
+	buffer, release, err = s.buffers.borrow(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if need := partSize(size, s.cfg.PartSize); need > s.cfg.PartSize {
+		buffer = make([]byte, need)
+	}
+	return buffer, release, nil
+}
+
+// partSize is the smallest that is not below usual and lets size, unless it is
+// -1, go in maxParts parts.
+func partSize(size, usual int64) int64 {
+	return max(usual, (size+maxParts-1)/maxParts)
+}
+
+// putParts sends a source whose first part stands in buffer and fills it. The
+// upload is either completed or aborted when it returns.
+func (s *Store) putParts(ctx context.Context, a attributes, st *stream, buffer []byte) (job.Object, error) {
+	u, err := s.begin(ctx, a)
+	if err != nil {
+		return job.Object{}, err
+	}
+	object, err := u.run(ctx, st, buffer)
+	if err != nil {
+		u.giveUp(ctx, err)
+	}
+	return object, err
+}
+
+func (s *Store) begin(ctx context.Context, a attributes) (*upload, error) {
+	out, err := s.client.CreateMultipartUpload(ctx, a.createInput())
+	if err != nil {
+		return nil, s.classify(opCreate, a.location, err)
+	}
+	return &upload{store: s, attributes: a, id: aws.ToString(out.UploadId)}, nil
+}
+
+func (u *upload) run(ctx context.Context, st *stream, buffer []byte) (job.Object, error) {
+	for n := len(buffer); n > 0; {
+		if err := u.send(ctx, buffer[:n]); err != nil {
+			return job.Object{}, err
+		}
+		n, _ = st.fill(buffer)
+		if err := st.failure(); err != nil {
+			return job.Object{}, err
+		}
+	}
+	return u.complete(ctx, st)
+}
+
+// send uploads one part. The SDK tries it again by itself: a part can be read
+// more than once.
+func (u *upload) send(ctx context.Context, part []byte) error {
+	if len(u.parts) == maxParts {
+		return job.Fail(job.ReasonResultTooLarge, "store %s: a result of unknown length has more than %d parts of %d bytes",
+			u.location, maxParts, u.store.cfg.PartSize)
+	}
+	number, checksum := int32(len(u.parts)+1), checksumOf(part) //nolint:gosec // at most maxParts
+	out, err := u.store.client.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket: &u.bucket, Key: &u.key, UploadId: &u.id, PartNumber: &number,
+		Body: bytes.NewReader(part), ContentLength: aws.Int64(int64(len(part))), ChecksumCRC64NVME: &checksum,
+	}, unsigned)
+	if err != nil {
+		return u.store.classify(opUploadPart, u.location, err)
+	}
+	u.store.metrics.bytes.Add(float64(len(part)))
+	u.parts = append(u.parts, types.CompletedPart{PartNumber: &number, ETag: out.ETag, ChecksumCRC64NVME: &checksum})
+	return verify(u.location, checksum, out.ChecksumCRC64NVME)
+}
+
+// complete makes the object appear, if the store agrees on its size and on the
+// checksum over all of it.
+func (u *upload) complete(ctx context.Context, st *stream) (job.Object, error) {
+	checksum := st.checksum()
+	out, err := u.store.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket: &u.bucket, Key: &u.key, UploadId: &u.id,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts},
+		MpuObjectSize:   &st.read, ChecksumCRC64NVME: &checksum, ChecksumType: types.ChecksumTypeFullObject,
+	})
+	if err != nil {
+		return job.Object{}, u.store.classify(opComplete, u.location, err)
+	}
+	if err := verify(u.location, checksum, out.ChecksumCRC64NVME); err != nil {
+		return job.Object{}, err
+	}
+	return u.object(st.read, out.ETag, checksum), nil
+}
+
+// giveUp aborts the upload, whatever has become of ctx. What it cannot abort
+// costs storage, never correctness: [Store.AbortUploads] comes by again.
+func (u *upload) giveUp(ctx context.Context, why error) {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), abortLimit, errAbortLimit)
+	defer cancel()
+	if err := u.store.abort(ctx, u.location, u.id); err != nil {
+		u.store.log.Warn("an upload was given up and could not be aborted",
+			zap.Stringer("object", u.location), zap.NamedError("upload_error", why), zap.Error(err))
+	}
+}
+
+// abort ends one multipart upload; one that is gone is fine.
+func (s *Store) abort(ctx context.Context, where location, id string) error {
+	_, err := s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+		Bucket: &where.bucket, Key: &where.key, UploadId: &id,
+	})
+	if err == nil || codeOf(err) == codeNoSuchUpload {
+		return nil
+	}
+	return s.classify(opAbort, where, err)
+}

@@ -1,0 +1,117 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// Put stores what src delivers as one object of the job. name is the object's
+// name without its extension; the key is the two prefixes, the job's ID, a
+// slash, the name and the extension. An object that is there already is
+// replaced.
+//
+// The object appears only when src has ended with io.EOF after exactly the
+// bytes that it announced and the store has checked them against a checksum
+// made on the way; otherwise nothing appears and no upload is left behind. Put
+// does not close src, and is in no Read of it once it has returned. It waits
+// for a Read that is under way, so src must end that when the context that it
+// was opened with ends. Memory does not depend on the size, up to 48 GiB of a
+// known one.
+//
+// An error of src is found in the error by errors.Is and errors.As. A
+// *[job.Failure] settles the job, a *[job.Refused] concerns every job alike,
+// the cause of ctx is returned when ctx has ended, and anything else is worth
+// another try with a source opened anew.
+func (s *Store) Put(ctx context.Context, j job.Job, name string, src job.Source) (job.Object, error) {
+	a, st := s.attributes(j, name, src), newStream(src)
+	object, err := s.store(ctx, a, st)
+	if err == nil {
+		return object, nil
+	}
+	switch cause := context.Cause(ctx); {
+	case cause != nil:
+		err = fmt.Errorf("store %s: %w", a.location, cause)
+	case st.failure() != nil: // whatever the transport made of it
+		err = fmt.Errorf("store %s: %w", a.location, st.failure())
+	}
+	return job.Object{}, err
+}
+
+// store picks the way by the size.
+func (s *Store) store(ctx context.Context, a attributes, st *stream) (job.Object, error) {
+	if st.size >= 0 && st.size <= maxPutSize {
+		return s.putStream(ctx, a, st)
+	}
+	return s.putBuffered(ctx, a, st)
+}
+
+// putStream sends a source of known size in a single request.
+func (s *Store) putStream(ctx context.Context, a attributes, st *stream) (job.Object, error) {
+	input := a.putInput()
+	input.ContentLength = &st.size
+	out, err := s.client.PutObject(ctx, input, withTrailer(st, s.metrics.bytes))
+	if err != nil {
+		return job.Object{}, s.classify(opPutObject, a.location, err)
+	}
+	if !st.whole() {
+		return job.Object{}, errors.New("the store answered before the source had ended: " + a.String())
+	}
+	if err := verify(a.location, st.checksum(), out.ChecksumCRC64NVME); err != nil {
+		return job.Object{}, err
+	}
+	return a.object(st.read, out.ETag, st.checksum()), nil
+}
+
+// putBuffered reads ahead by one part: a source that ends within it is stored
+// in a single request, which can be repeated, and any other in parts.
+func (s *Store) putBuffered(ctx context.Context, a attributes, st *stream) (job.Object, error) {
+	buffer, release, err := s.partBuffer(ctx, st.size)
+	if err != nil {
+		return job.Object{}, err
+	}
+	defer release()
+	n, _ := st.fill(buffer)
+	switch {
+	case st.failure() != nil:
+		return job.Object{}, st.failure()
+	case st.whole():
+		return s.putBytes(ctx, a, buffer[:n])
+	default:
+		return s.putParts(ctx, a, st, buffer)
+	}
+}
+
+func (s *Store) putBytes(ctx context.Context, a attributes, body []byte) (job.Object, error) {
+	checksum := checksumOf(body)
+	input := a.putInput()
+	input.Body, input.ContentLength = bytes.NewReader(body), aws.Int64(int64(len(body)))
+	input.ChecksumCRC64NVME = &checksum
+	out, err := s.client.PutObject(ctx, input, unsigned)
+	if err != nil {
+		return job.Object{}, s.classify(opPutObject, a.location, err)
+	}
+	s.metrics.bytes.Add(float64(len(body)))
+	if err := verify(a.location, checksum, out.ChecksumCRC64NVME); err != nil {
+		return job.Object{}, err
+	}
+	return a.object(int64(len(body)), out.ETag, checksum), nil
+}
+
+// verify compares a checksum with the store's own. A store need not return
+// one: it has checked ours before. One that differs means that the store knows
+// nothing of trailers and what it stored is broken; another try overwrites it.
+func verify(where location, ours string, theirs *string) error {
+	if theirs == nil || *theirs == ours {
+		return nil
+	}
+	return fmt.Errorf("store %s: the store has checksum %s where %s was sent", where, *theirs, ours)
+}
+
+func unquote(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
