@@ -29,11 +29,15 @@ type Credential interface {
 }
 
 // FixedCredential is a credential that does not change.
-func FixedCredential(value secret.String) Credential { return fixedCredential{value} }
+func FixedCredential(value secret.String) Credential {
+	return fixedCredential(func() secret.String { return value })
+}
 
-type fixedCredential struct{ value secret.String }
+// fixedCredential is a function because fmt does not ask the fields of a
+// foreign struct how they want to be printed.
+type fixedCredential func() secret.String
 
-func (f fixedCredential) Secret() (secret.String, error) { return checkCredential(f.value.Reveal()) }
+func (f fixedCredential) Secret() (secret.String, error) { return checkCredential(f().Reveal()) }
 func (f fixedCredential) Reread() (secret.String, error) { return f.Secret() }
 
 // FileCredential is a credential in a file, which is read again when it
@@ -50,6 +54,9 @@ type fileCredential struct {
 	seen    os.FileInfo
 	current secret.String
 }
+
+// Format prints the path alone.
+func (f *fileCredential) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, f.path) }
 
 func (f *fileCredential) Secret() (secret.String, error) {
 	f.mu.Lock()

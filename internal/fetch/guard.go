@@ -63,7 +63,7 @@ func parseHostPattern(raw string) (hostPattern, error) {
 	if addr.IsValid() {
 		return hostPattern{host: host, addr: addr.Unmap(), port: port}, nil
 	}
-	if _, err := path.Match(host, ""); err != nil || host == "" || strings.ContainsAny(host, "/@:?# ") {
+	if _, err := path.Match(host, ""); err != nil || host == "" || strings.ContainsAny(host, "/@:# ") {
 		return hostPattern{}, errors.New("is not a host name, an address or a glob, with an optional port")
 	}
 	return hostPattern{host: host, port: port}, nil

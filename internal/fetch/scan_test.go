@@ -94,9 +94,9 @@ func TestScannerNotesItsOwnMembersOnly(t *testing.T) {
 	t.Parallel()
 	long := `"` + strings.Repeat("x", maxNameBytes+1) + `":1`
 	for document, want := range map[string]names{
-		`{"file":1,"x":{"files":2},"y":["tables"]}`:                     nameFile,
-		`{"tab\u006ces":[],"textBoxes":"fields"}`:                       nameTables | nameTextBoxes,
-		`{"\u0061\u0076\u0065\u0072\u0061\u0067\u0065Confidence":1}`:    nameAverageConfidence,
+		`{"file":1,"x":{"files":2},"y":["tables"]}`:                  nameFile,
+		`{"tab\u006ces":[],"textBoxes":"fields"}`:                    nameTables | nameTextBoxes,
+		`{"\u0061\u0076\u0065\u0072\u0061\u0067\u0065Confidence":1}`: nameAverageConfidence,
 		`[{"file":1}]`:                     0,
 		`{"File":1,"FILES":2,"x":"file"}`:  0,
 		`{` + long + `,"file":1}`:          nameFile,

@@ -124,6 +124,9 @@ func (c *cachedTokens) store(token secret.String, life time.Duration, err error)
 	defer c.mu.Unlock()
 	c.fetches++
 	c.current, c.renewAt = grantedToken{value: token, err: err}, time.Now().Add(life-margin(life))
+	if err != nil {
+		c.renewAt = time.Time{}
+	}
 }
 
 // margin is how long before its end a token is replaced: a minute, as in the

@@ -1,0 +1,366 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+var errReset = errors.New("connection reset by peer")
+
+const content = "0123456789"
+
+// heal reads a file from a host that a test plays, in a bubble of its own.
+func heal(t *testing.T, api transport, files *steps, check func(t *testing.T, got string, err error, took time.Duration, c *Client)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		client := offline(t, api, files.RoundTrip, func(c *Config) { c.RenewDelay = time.Second })
+		began := time.Now()
+		got, err := readAll(client.Open(t.Context(), testID, 0, signedFile()))
+		if err != nil {
+			requireNoSecret(t, err)
+		}
+		check(t, got, err, time.Since(began), client)
+	})
+}
+
+func requireWhole(t *testing.T, got string, err error, _ time.Duration, _ *Client) {
+	t.Helper()
+	require.NoError(t, err)
+	require.Equal(t, content, got)
+}
+
+// withFile is an API whose job has a file at another path each time.
+func withFile() *steps {
+	return script(
+		replies(200, completed(`{"file":{"URL":"https://files.test/fresh1?X-Amz-Signature=hunter2"}}`), "Content-Type", "application/json"),
+		replies(200, completed(`{"file":{"URL":"https://files.test/fresh2?X-Amz-Signature=hunter2"}}`), "Content-Type", "application/json"),
+		replies(200, completed(`{"file":{"URL":"https://files.test/fresh3?X-Amz-Signature=hunter2"}}`), "Content-Type", "application/json"),
+	)
+}
+
+func TestDownloadHeals(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string][]transport{
+		"cut short":               {sends(content, 4, io.ErrUnexpectedEOF), sendsAll(content)},
+		"reset":                   {sends(content, 4, errReset), sendsAll(content)},
+		"ended early":             {sends(content, 4, io.EOF), sendsAll(content)},
+		"stalled":                 {sends(content, 4, errStall), sendsAll(content)},
+		"stalled before a byte":   {sends(content, 0, errStall), sendsAll(content)},
+		"broken before a byte":    {sends(content, 0, errReset), sendsAll(content)},
+		"a byte at a time":        {sends(content, 1, errReset)},
+		"no connection":           {breaks(errReset), breaks(errReset), sendsAll(content)},
+		"no connection to resume": {sends(content, 4, errReset), breaks(errReset), breaks(errReset), sends(content, 3, errReset), sendsAll(content)},
+		"host in trouble":         {says(503), says(500), says(429), says(408), says(302), sendsAll(content)},
+		"trouble when resuming":   {sends(content, 4, errReset), says(503), says(429), sendsAll(content)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			heal(t, nil, script(files...), requireWhole)
+		})
+	}
+}
+
+func TestDownloadIsResumedWhereItBroke(t *testing.T) {
+	t.Parallel()
+	files := script(sends(content, 4, errReset), sends(content, 3, errReset), sendsAll(content))
+	heal(t, nil, files, func(t *testing.T, got string, err error, took time.Duration, c *Client) {
+		requireWhole(t, got, err, took, c)
+		require.Zero(t, took, "the first try after a byte is made at once")
+		require.Equal(t, []string{"", "bytes=4-", "bytes=7-"}, ranges(files))
+		require.Equal(t, etag, files.seen()[2].Header.Get("If-Range"))
+		require.InDelta(t, 2, testutil.ToFloat64(c.metrics.resumes), 0)
+		require.InDelta(t, 0, testutil.ToFloat64(c.metrics.renewals), 0)
+	})
+}
+
+func ranges(files *steps) []string {
+	var all []string
+	for _, req := range files.seen() {
+		all = append(all, req.Header.Get("Range"))
+	}
+	return all
+}
+
+func TestDownloadThatBringsNoByteIsGivenUp(t *testing.T) {
+	t.Parallel()
+	hang := func(req *http.Request) (*http.Response, error) {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	for name, c := range map[string]struct {
+		files []transport
+		want  string
+	}{
+		"at once":         {[]transport{breaks(errReset)}, "connection reset"},
+		"by the host":     {[]transport{says(503)}, "503"},
+		"hanging":         {[]transport{hang}, "no answer within"},
+		"midway":          {[]transport{sends(content, 4, errReset), breaks(errReset)}, "broke off at byte 4"},
+		"midway, stalled": {[]transport{sends(content, 4, errStall), sends(content, 0, errStall)}, "stalled"},
+		"midway, hanging": {[]transport{sends(content, 4, errStall), hang}, "no answer within"},
+		"midway, refused": {[]transport{sends(content, 4, errReset), says(500)}, "500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			heal(t, nil, script(c.files...), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+				requireUnavailable(t, err)
+				require.ErrorContains(t, err, c.want)
+				require.NotErrorIs(t, err, ErrLength)
+				require.LessOrEqual(t, took, defaultIdleLimit)
+				require.Greater(t, took, defaultIdleLimit-3*time.Second)
+			})
+		})
+	}
+}
+
+func TestTimeBetweenReadsIsTheCallersOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		files := script(sends(content, 4, errReset), breaks(errReset), sendsAll(content))
+		source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), testID, 0, signedFile())
+		require.NoError(t, err)
+		b := make([]byte, 4)
+		_, err = io.ReadFull(source, b)
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		got, err := readAll(source, nil)
+		require.NoError(t, err)
+		require.Equal(t, content[4:], got)
+	})
+}
+
+func TestDownloadThatCannotGoOn(t *testing.T) {
+	t.Parallel()
+	start := sends(content, 4, errReset)
+	partial := func(contentRange string, header ...string) transport {
+		return func(*http.Request) (*http.Response, error) {
+			return respond(206, strings.NewReader(content[4:]), append(header, "Content-Range", contentRange, "Content-Length", "6")...), nil
+		}
+	}
+	bare := func(*http.Request) (*http.Response, error) {
+		return respond(200, &part{data: strings.NewReader("0123"), end: io.ErrUnexpectedEOF}), nil
+	}
+	for name, files := range map[string][]transport{
+		"the host knows no ranges": {start, replies(200, content)},
+		"another start":            {start, partial("bytes 3-9/10")},
+		"another total":            {start, partial("bytes 4-9/11")},
+		"no range told":            {start, partial("")},
+		"a range of nonsense":      {start, partial("bytes 9-4/10")},
+		"a total of nonsense":      {start, partial("bytes 4-9/8")},
+		"another ETag":             {start, partial("bytes 4-9/10", "ETag", `"v2"`)},
+		"nothing there":            {start, says(416, "Content-Range", "bytes */4")},
+		"nothing to tell by":       {bare, partial("bytes 4-9/10")},
+		"a range at the start":     {partial("bytes 4-9/10")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			heal(t, nil, script(files...), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+				requireUnavailable(t, err)
+				require.NotErrorIs(t, err, ErrLength)
+				require.Zero(t, took)
+			})
+		})
+	}
+}
+
+// A host that ends in good order before the length it announced, and has no
+// more when asked, is not a broken network.
+func TestDownloadThatIsShorterThanItsLength(t *testing.T) {
+	t.Parallel()
+	short := sends(content, 4, io.ErrUnexpectedEOF)
+	lying := func(*http.Request) (*http.Response, error) {
+		return respond(200, strings.NewReader("0123"), "Content-Length", "10"), nil
+	}
+	for name, files := range map[string][]transport{
+		"and starts again":    {short, replies(200, content)},
+		"and has no more":     {short, says(416, "Content-Range", "bytes */4")},
+		"and brings no more":  {short, sends(content, 0, io.ErrUnexpectedEOF)},
+		"without any headers": {lying},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			heal(t, nil, script(files...), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
+				requireUnavailable(t, err)
+				require.ErrorIs(t, err, ErrLength)
+			})
+		})
+	}
+}
+
+func TestDownloadOfUnknownLengthIsResumed(t *testing.T) {
+	t.Parallel()
+	start := func(req *http.Request) (*http.Response, error) {
+		return respond(200, &part{ctx: req.Context(), data: strings.NewReader(content[:4]), end: io.ErrUnexpectedEOF}, "Last-Modified", "yesterday"), nil
+	}
+	rest := func(req *http.Request) (*http.Response, error) {
+		require.Equal(t, "yesterday", req.Header.Get("If-Range"))
+		return respond(206, strings.NewReader(content[4:]), "Content-Range", "bytes 4-9/*", "Last-Modified", "yesterday"), nil
+	}
+	heal(t, nil, script(start, rest), requireWhole)
+
+	// Only the end of the last chunk was missing.
+	all := func(req *http.Request) (*http.Response, error) {
+		return respond(200, &part{ctx: req.Context(), data: strings.NewReader(content), end: io.ErrUnexpectedEOF}, "ETag", etag), nil
+	}
+	heal(t, nil, script(all, says(416, "Content-Range", "bytes */10")), requireWhole)
+
+	more := func(*http.Request) (*http.Response, error) {
+		return respond(206, strings.NewReader(content[4:]+"too much"), "Content-Range", "bytes 4-9/10", "Last-Modified", "yesterday"), nil
+	}
+	heal(t, nil, script(start, more), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
+		requireUnavailable(t, err)
+	})
+}
+
+func TestDownloadOfAURLThatExpired(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{400, 401, 403, 404, 410} {
+		for name, files := range map[string][]transport{
+			"before it began": {says(code), sendsAll(content)},
+			"midway":          {sends(content, 4, errReset), says(code), sendsAll(content)},
+			"twice":           {says(code), sends(content, 4, errReset), says(code), sendsAll(content)},
+		} {
+			api, host := withFile(), script(files...)
+			heal(t, api.RoundTrip, host, func(t *testing.T, got string, err error, took time.Duration, c *Client) {
+				requireWhole(t, got, err, took, c)
+				require.Zero(t, took, "the first fresh URL is asked for and used at once")
+				last := host.seen()[len(host.seen())-1]
+				require.True(t, strings.HasPrefix(last.URL.Path, "/fresh"), name)
+				require.InDelta(t, len(api.seen()), testutil.ToFloat64(c.metrics.renewals), 0)
+				require.Empty(t, last.Header.Get("Authorization"))
+			})
+		}
+	}
+}
+
+func TestDownloadWhoseFreshURLsAreRefusedToo(t *testing.T) {
+	t.Parallel()
+	api, files := withFile(), script(says(403))
+	heal(t, api.RoundTrip, files, func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+		requireReason(t, err, job.ReasonJobExpired)
+		require.Len(t, api.seen(), 3)
+		require.Len(t, files.seen(), 4)
+		require.Equal(t, 3*time.Second, took, "a second, then two")
+	})
+
+	// A byte in between makes the count begin again.
+	host := script(says(403), says(403), says(403), sends(content, 4, errReset), says(403), says(403), says(403), sendsAll(content))
+	heal(t, withFile().RoundTrip, host, requireWhole)
+}
+
+func TestRenewalThatBringsNoURL(t *testing.T) {
+	t.Parallel()
+	asJSON := func(body string) transport { return replies(200, body, "Content-Type", "application/json") }
+	for name, api := range map[string]transport{
+		"running":      replies(404, ""),
+		"canceled":     asJSON(`{"status":"canceled"}`),
+		"text":         asJSON(completed(`"x"`)),
+		"delivered":    asJSON(completed(`{"file":{"URL":null}}`)),
+		"no files":     asJSON(completed(`{"files":[]}`)),
+		"throttled":    replies(429, ""),
+		"told to wait": replies(503, "", "Retry-After", "60"),
+	} {
+		heal(t, api, script(says(403)), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+			require.Equal(t, name == "throttled", requireUnavailable(t, err).Throttled, name)
+			require.Zero(t, took, name)
+		})
+	}
+	for reason, api := range map[job.Reason]transport{
+		job.ReasonJobExpired:    replies(410, ""),
+		job.ReasonAPIRejected:   replies(403, ""),
+		job.ReasonResultInvalid: asJSON(completed(`{"file":{}}`)),
+		job.ReasonResultBlocked: asJSON(completed(`{"file":{"URL":"https://evil.test/?signature=1"}}`)),
+	} {
+		heal(t, api, script(says(403)), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
+			requireReason(t, err, reason)
+		})
+	}
+	heal(t, replies(401, ""), script(says(403)), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
+		require.True(t, job.IsRefused(err))
+	})
+}
+
+func TestRenewalIsTriedAgainWhileThereIsTime(t *testing.T) {
+	t.Parallel()
+	api := script(replies(503, ""), breaks(errReset), withFile().RoundTrip)
+	files := func(req *http.Request) (*http.Response, error) {
+		if strings.HasPrefix(req.URL.Path, "/fresh") {
+			return sendsAll(content)(req)
+		}
+		return says(403)(req)
+	}
+	heal(t, api.RoundTrip, script(files), requireWhole)
+
+	hang := func(req *http.Request) (*http.Response, error) {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	heal(t, hang, script(says(403)), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+		requireUnavailable(t, err)
+		require.ErrorContains(t, err, "refuses the URL with 403")
+		require.Equal(t, defaultIdleLimit, took)
+	})
+}
+
+func TestHealingEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("the worker stops")
+	for name, files := range map[string]*steps{"while waiting": script(breaks(errReset)), "while renewing": script(says(403))} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			hang := func(req *http.Request) (*http.Response, error) {
+				<-req.Context().Done()
+				return nil, req.Context().Err()
+			}
+			time.AfterFunc(3*time.Second, func() { cancel(stop) })
+			began := time.Now()
+			_, err := offline(t, hang, files.RoundTrip).Open(ctx, testID, 0, signedFile())
+			require.ErrorIs(t, err, stop, name)
+			require.ErrorIs(t, err, context.Canceled, name)
+			require.Equal(t, 3*time.Second, time.Since(began), name)
+		})
+	}
+}
+
+func TestRenewalTakesTheSameFileOfMany(t *testing.T) {
+	t.Parallel()
+	api := replies(200, completed(`{"files":[{"URL":"https://files.test/a"},{"URL":"https://files.test/b"},{"URL":"https://files.test/c"}]}`), "Content-Type", "application/json")
+	files := script(says(404), sendsAll(content))
+	got, err := readAll(offline(t, api, files.RoundTrip).Open(t.Context(), testID, 1, signedFile()))
+	require.NoError(t, err)
+	require.Equal(t, content, got)
+	require.Equal(t, "/b", files.seen()[1].URL.Path)
+
+	_, err = offline(t, api, script(says(404)).RoundTrip).Open(t.Context(), testID, 3, signedFile())
+	requireUnavailable(t, err)
+}
+
+func TestParseContentRange(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string][2]int64{"bytes 0-9/10": {0, 10}, "bytes 5-5/10": {5, 10}, "bytes 5-9/*": {5, -1}} {
+		start, total, ok := parseContentRange(value)
+		require.True(t, ok, value)
+		require.Equal(t, want, [2]int64{start, total}, value)
+	}
+	for _, value := range []string{"", "bytes */10", "bytes 5/10", "bytes -5/10", "bytes a-9/10", "bytes 5-b/10", "bytes 5-9/c", "bytes 9-5/10", "bytes 5-10/10", "bytes 5-9", "items 5-9/10"} {
+		_, _, ok := parseContentRange(value)
+		require.False(t, ok, value)
+	}
+}
+
+func TestValidator(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, `"a"`, validator(http.Header{"Etag": {`"a"`}, "Last-Modified": {"x"}}))
+	require.Equal(t, "x", validator(http.Header{"Etag": {`W/"a"`}, "Last-Modified": {"x"}}))
+	require.Empty(t, validator(http.Header{"Etag": {`W/"a"`}}))
+}

@@ -1,0 +1,326 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/secret"
+)
+
+func TestPollAsksForTheJob(t *testing.T) {
+	t.Parallel()
+	var got *http.Request
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		w.WriteHeader(http.StatusNotFound)
+	})
+	for base, want := range map[string]string{api.URL: "/jobs/" + string(testID), api.URL + "/v1/": "/v1/jobs/" + string(testID)} {
+		answer, err := newClient(t, base).Poll(t.Context(), testID)
+		require.NoError(t, err)
+		require.Equal(t, job.Answer{Verdict: job.Running}, answer)
+		require.Equal(t, http.MethodGet, got.Method)
+		require.Equal(t, want, got.URL.Path)
+		require.Equal(t, "application/json", got.Header.Get("Accept"))
+		require.Equal(t, "Bearer "+testToken, got.Header.Get("Authorization"))
+		require.Equal(t, "gzip", got.Header.Get("Accept-Encoding"))
+	}
+}
+
+func TestPollByStatusCode(t *testing.T) {
+	t.Parallel()
+	const problem = `{"type":"https://h/errors?token=hunter2#x","title":"No","status":1,"detail":"see /f?signature=hunter2","instance":"/p?x","extensions":{"retry_after":3}}`
+	for _, code := range []int{400, 403, 413, 422} {
+		_, err := offline(t, replies(code, problem), nil).Poll(t.Context(), testID)
+		failure := requireReason(t, err, job.ReasonAPIRejected)
+		require.Equal(t, &job.Problem{Type: "https://h/errors", Title: "No", Status: code, Detail: "see /f", Instance: "/p"}, failure.Problem)
+	}
+	_, err := offline(t, replies(410, "<html>"), nil).Poll(t.Context(), testID)
+	failure := requireReason(t, err, job.ReasonJobExpired)
+	require.Equal(t, &job.Problem{Title: "Gone", Status: 410}, failure.Problem)
+
+	for _, code := range []int{201, 204, 206, 300, 301, 304, 307, 402, 405, 408, 409, 418, 429, 500, 502, 503, 504, 599} {
+		_, err := offline(t, replies(code, problem, "Location", "https://elsewhere.test/?signature=1"), nil).Poll(t.Context(), testID)
+		waits := requireUnavailable(t, err)
+		require.Equal(t, 3*time.Second, waits.RetryAfter, code)
+		require.Equal(t, code == 429, waits.Throttled, code)
+		require.Contains(t, err.Error(), fmt.Sprint(code))
+	}
+	answer, err := offline(t, replies(404, problem, "Retry-After", "5"), nil).Poll(t.Context(), testID)
+	require.NoError(t, err)
+	require.Equal(t, job.Answer{Verdict: job.Running, RetryAfter: 5 * time.Second}, answer)
+}
+
+// replies is an API that gives one status code and body.
+func replies(code int, body string, header ...string) transport {
+	return func(*http.Request) (*http.Response, error) {
+		return respond(code, strings.NewReader(body), header...), nil
+	}
+}
+
+func TestPollByContentType(t *testing.T) {
+	t.Parallel()
+	const body = `{"status":"completed","result":"x"}`
+	kind := func(contentType, body string) (job.Kind, error) {
+		answer, err := offline(t, replies(200, body, "Content-Type", contentType), nil).Poll(t.Context(), testID)
+		if err == nil {
+			require.NoError(t, answer.Close())
+		}
+		return answer.Kind, err
+	}
+	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/hal+json", "text/json", "application/json; =", ""} {
+		got, err := kind(contentType, body)
+		require.NoError(t, err, contentType)
+		require.Equal(t, job.KindText, got, contentType)
+	}
+	for _, contentType := range []string{"application/pdf", "application/octet-stream", "text/plain", "image/png", "application/jsonx"} {
+		got, err := kind(contentType, body)
+		require.NoError(t, err, contentType)
+		require.Equal(t, job.KindBinary, got, contentType)
+	}
+	for contentType, body := range map[string]string{
+		"text/html": body, "text/html; charset=utf-8": "<html>", "application/xhtml+xml": "<html/>", "": " <!DOCTYPE html><html>", "application/json": "<html>",
+	} {
+		_, err := kind(contentType, body)
+		requireUnavailable(t, err)
+	}
+	got, err := kind("", "%PDF-1.7")
+	require.NoError(t, err)
+	require.Equal(t, job.KindBinary, got)
+	_, err = kind("", "")
+	requireUnavailable(t, err)
+}
+
+func TestPollNeverFollowsARedirect(t *testing.T) {
+	t.Parallel()
+	var elsewhere atomic.Int32
+	other := serve(t, func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) })
+	for _, code := range []int{301, 302, 303, 307, 308} {
+		api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", other.URL+"/?signature=1")
+			w.WriteHeader(code)
+		})
+		_, err := newClient(t, api.URL).Poll(t.Context(), testID)
+		requireUnavailable(t, err)
+		require.ErrorContains(t, err, "NITRO_API_URL")
+	}
+	require.Zero(t, elsewhere.Load())
+}
+
+func TestPollOfAnAPIThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	gone := serve(t, func(http.ResponseWriter, *http.Request) {})
+	gone.Close()
+	_, err := newClient(t, gone.URL).Poll(t.Context(), testID)
+	requireUnavailable(t, err)
+
+	notHTTP := offline(t, breaks(errors.New(`Get "https://api.test/?signature=1": malformed HTTP response`)), nil)
+	_, err = notHTTP.Poll(t.Context(), testID)
+	requireUnavailable(t, err)
+}
+
+func TestPollGivesUpOnAnAPIThatHangs(t *testing.T) {
+	t.Parallel()
+	hang := func(req *http.Request) (*http.Response, error) {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	hangInBody := func(req *http.Request) (*http.Response, error) {
+		body := &part{ctx: req.Context(), data: strings.NewReader(`{"status":`), end: errStall}
+		return respond(200, body, "Content-Type", "application/json"), nil
+	}
+	for _, api := range []transport{hang, hangInBody} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			_, err := offline(t, api, nil).Poll(t.Context(), testID)
+			requireUnavailable(t, err)
+			require.LessOrEqual(t, time.Since(began), defaultRequestTimeout)
+		})
+	}
+}
+
+func TestPayloadThatStalls(t *testing.T) {
+	t.Parallel()
+	for _, contentType := range []string{"application/json", "image/png"} {
+		synctest.Test(t, func(t *testing.T) {
+			start := `{"result":"` + strings.Repeat("x", 2*windowBytes)
+			client := offline(t, func(req *http.Request) (*http.Response, error) {
+				return respond(200, &part{ctx: req.Context(), data: strings.NewReader(start), end: errStall}, "Content-Type", contentType), nil
+			}, nil)
+			answer, err := client.Poll(t.Context(), testID)
+			require.NoError(t, err)
+			time.Sleep(time.Hour) // a slow reader is no stall: this is a bubble's clock
+
+			b := make([]byte, windowBytes)
+			began := time.Now()
+			for err == nil {
+				began = time.Now()
+				_, err = answer.Payload.Read(b)
+			}
+			requireUnavailable(t, err)
+			require.ErrorIs(t, err, errStalled)
+			require.Equal(t, defaultIdleLimit, time.Since(began))
+			require.NoError(t, answer.Close())
+		})
+	}
+}
+
+func TestPollEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("the worker stops")
+	begun := make(chan struct{}, 1)
+	api := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		begun <- struct{}{}
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		<-begun
+		cancel(stop)
+	}()
+	_, err := newClient(t, api.URL).Poll(ctx, testID)
+	require.ErrorIs(t, err, stop)
+	require.ErrorIs(t, err, context.Canceled)
+	var waits *job.Unavailable
+	require.NotErrorAs(t, err, &waits, "the end of the context is not the API's fault")
+}
+
+func TestPayloadEndsWithTheContextOfItsPoll(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("the worker stops")
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"result":"` + strings.Repeat("x", 2*windowBytes)))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	answer, err := newClient(t, api.URL).Poll(ctx, testID)
+	require.NoError(t, err)
+	cancel(stop)
+	for b := make([]byte, windowBytes); err == nil; {
+		_, err = answer.Payload.Read(b)
+	}
+	require.ErrorIs(t, err, stop)
+	require.NoError(t, answer.Close())
+}
+
+func TestPollsShareAConnection(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int32
+	bodies := []string{`{"status":"running"}`, completed(`"x"`), completed(`{"file":{"URL":"https://h/x"}}`), object(`"status":"running"`, padding)}
+	var n atomic.Int32
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if i := int(n.Add(1)); i%2 == 0 {
+			w.WriteHeader(http.StatusNotFound)
+		} else {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(bodies[i/2%len(bodies)]))
+		}
+	})
+	seen := map[string]bool{}
+	handler := api.Config.Handler
+	api.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !seen[r.RemoteAddr] {
+			seen[r.RemoteAddr] = true
+			connections.Add(1)
+		}
+		handler.ServeHTTP(w, r)
+	})
+	client := newClient(t, api.URL)
+	for range 20 {
+		answer, err := client.Poll(t.Context(), testID)
+		require.NoError(t, err)
+		require.NoError(t, answer.Close())
+	}
+	require.EqualValues(t, 1, connections.Load())
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	status := func(code int, body string) (job.Verdict, error) {
+		return offline(t, replies(code, body), nil).Status(t.Context(), testID)
+	}
+	for body, want := range map[string]job.Verdict{
+		`{"status":"running","progress":0.5}`: job.Running, `{"status":"queued"}`: job.Running, `{"status":"completed"}`: job.Completed,
+		`{"status":"failed"}`: job.Failed, `{"status":"canceled"}`: job.Canceled, `{"status":"unknown"}`: job.Running,
+	} {
+		got, err := status(200, body)
+		require.NoError(t, err)
+		require.Equal(t, want, got, body)
+	}
+	got, err := status(404, "")
+	require.NoError(t, err)
+	require.Equal(t, job.Unknown, got)
+
+	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"status":null}`, `{"status":7}`, `{"status":"comp`} {
+		_, err := status(200, body)
+		requireUnavailable(t, err)
+	}
+	for _, code := range []int{204, 302, 400, 403, 408, 410, 422, 429, 500, 503} {
+		_, err := status(code, `{"status":"completed"}`)
+		require.Equal(t, code == 429, requireUnavailable(t, err).Throttled)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{200, 302, 400, 403, 404, 410, 418} {
+		require.NoError(t, offline(t, replies(code, ""), nil).Probe(t.Context()), code)
+	}
+	for _, code := range []int{429, 500, 502, 503} {
+		requireUnavailable(t, offline(t, replies(code, ""), nil).Probe(t.Context()))
+	}
+	requireUnavailable(t, offline(t, breaks(errors.New("no route")), nil).Probe(t.Context()))
+	require.True(t, job.IsRefused(offline(t, replies(401, ""), nil).Probe(t.Context())))
+
+	asked := script(replies(404, ""))
+	require.NoError(t, offline(t, asked.RoundTrip, nil).Probe(t.Context()))
+	require.Equal(t, "/jobs/00000000-0000-0000-0000-000000000000/status", asked.seen()[0].URL.Path)
+}
+
+func TestPollWithATokenThatIsRefused(t *testing.T) {
+	t.Parallel()
+	asked := script(replies(401, `{"title":"Unauthorized"}`))
+	_, err := offline(t, asked.RoundTrip, nil).Poll(t.Context(), testID)
+	require.True(t, job.IsRefused(err))
+	require.ErrorContains(t, err, "NITRO_API_TOKEN")
+	requireNoSecret(t, err)
+	require.Len(t, asked.seen(), 1, "there is no other token to try")
+
+	file := t.TempDir() + "/token"
+	write(t, file, "old\n")
+	fresh := func(req *http.Request) (*http.Response, error) {
+		write(t, file, "new\n")
+		return respond(401, strings.NewReader("")), nil
+	}
+	asked = script(fresh, replies(404, ""))
+	fromFile := func(c *Config) { c.Token = FileCredential(file) }
+	_, err = offline(t, asked.RoundTrip, nil, fromFile).Poll(t.Context(), testID)
+	require.NoError(t, err)
+	require.Equal(t, "Bearer old", asked.seen()[0].Header.Get("Authorization"))
+	require.Equal(t, "Bearer new", asked.seen()[1].Header.Get("Authorization"))
+
+	_, err = offline(t, breaks(nil), nil, func(c *Config) { c.Token = &fading{good: 1} }).Poll(t.Context(), testID)
+	require.True(t, job.IsRefused(err))
+}
+
+// fading is a credential that can be read so many times.
+type fading struct{ good int }
+
+func (u *fading) Secret() (secret.String, error) { return u.Reread() }
+func (u *fading) Reread() (secret.String, error) {
+	if u.good--; u.good < 0 {
+		return secret.String{}, errors.New("gone")
+	}
+	return secret.New("x"), nil
+}
