@@ -1,0 +1,69 @@
+package daemon
+
+import (
+	"github.com/jobferry/jobferry/internal/config"
+	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/fetch"
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/secret"
+	"github.com/jobferry/jobferry/internal/sink"
+)
+
+// ConsumerConfig composes what the consumer package needs of the settings. A
+// command that only sets streams up or reads them has no worker section; the
+// rest is zero then.
+func ConsumerConfig(cfg config.Config) (consumer.Config, error) {
+	names, err := consumer.NewNames(cfg.Naming.SubjectPrefix)
+	if err != nil {
+		return consumer.Config{}, err
+	}
+	return consumer.Config{
+		Names:        names,
+		Replicas:     cfg.Naming.Replicas,
+		EventsMaxAge: cfg.Naming.EventsMaxAge,
+		Polls:        cfg.Worker.Polls,
+		Transfers:    cfg.Worker.Transfers,
+		PollRate:     cfg.Worker.PollRate,
+		Backoff:      cfg.Worker.Backoff,
+		MaxCrashes:   cfg.Worker.MaxCrashes,
+		DrainTimeout: cfg.Worker.DrainTimeout,
+		Rules: job.Rules{
+			Bucket: cfg.S3.Bucket, AllowedBuckets: cfg.S3.AllowedBuckets, Deadline: cfg.Worker.JobDeadline,
+		},
+	}, nil
+}
+
+func fetchConfig(cfg config.Config) fetch.Config {
+	return fetch.Config{
+		BaseURL:        cfg.API.URL,
+		ClientID:       cfg.API.ClientID,
+		ClientSecret:   credential(cfg.API.ClientSecret, cfg.API.ClientSecretFile),
+		Token:          credential(cfg.API.Token, cfg.API.TokenFile),
+		ResultHosts:    cfg.Worker.ResultHosts,
+		MaxResultBytes: cfg.Worker.MaxResultBytes,
+		IdleConns:      max(cfg.Worker.Polls, cfg.Worker.Transfers),
+	}
+}
+
+// credential returns nil when neither form is set.
+func credential(value secret.String, file string) fetch.Credential {
+	switch {
+	case file != "":
+		return fetch.FileCredential(file)
+	case !value.IsZero():
+		return fetch.FixedCredential(value)
+	}
+	return nil
+}
+
+func sinkConfig(cfg config.Config) sink.Config {
+	return sink.Config{
+		Bucket:       cfg.S3.Bucket,
+		Prefix:       cfg.S3.Prefix,
+		StorageClass: cfg.S3.StorageClass,
+		SSE:          cfg.S3.SSE,
+		SSEKMSKeyID:  cfg.S3.SSEKMSKeyID,
+		PathStyle:    cfg.S3.PathStyle,
+		Transfers:    cfg.Worker.Transfers,
+	}
+}
