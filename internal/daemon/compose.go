@@ -13,14 +13,14 @@ import (
 // command that only sets streams up or reads them has no worker section; the
 // rest is zero then.
 func ConsumerConfig(cfg config.Config) (consumer.Config, error) {
-	names, err := consumer.NewNames(cfg.Naming.SubjectPrefix)
+	names, err := consumer.NewNames(cfg.Worker.SubjectPrefix)
 	if err != nil {
 		return consumer.Config{}, err
 	}
 	return consumer.Config{
 		Names:        names,
-		Replicas:     cfg.Naming.Replicas,
-		EventsMaxAge: cfg.Naming.EventsMaxAge,
+		Replicas:     cfg.Worker.StreamReplicas,
+		EventsMaxAge: cfg.Worker.EventsMaxAge,
 		Polls:        cfg.Worker.Polls,
 		Transfers:    cfg.Worker.Transfers,
 		PollRate:     cfg.Worker.PollRate,

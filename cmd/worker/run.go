@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/jobferry/jobferry/internal/config"
+	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/daemon"
+	"go.uber.org/zap"
+)
+
+// run is the daemon: it works until ctx ends, drains, and stop ends the drain
+// at once.
+func run(ctx, stop context.Context, cfg config.Config) error {
+	log, err := daemon.NewLogger(cfg.Worker)
+	if err != nil {
+		return err
+	}
+	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
+	d, err := daemon.New(cfg, log)
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx, stop)
+}
+
+// setup creates what is missing at the broker, and says what is there now.
+func setup(ctx context.Context, cfg config.Config, out io.Writer) error {
+	if err := daemon.SetUp(ctx, cfg, zap.NewNop()); err != nil {
+		return err
+	}
+	names, err := consumer.NewNames(cfg.Worker.SubjectPrefix)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "streams %s, %s and %s are ready; publish job IDs to %s\n",
+		names.Jobs(), names.Wait(), names.Events(), names.Submit())
+	return err
+}
