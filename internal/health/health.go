@@ -1,101 +1,147 @@
-// Package health says whether the worker lives, whether it is ready, and what
-// it measures. It finds nothing out by itself: the parts of the worker set
-// their conditions.
+// Package health keeps the conditions that make the worker ready, and serves
+// them over HTTP together with the metrics. It judges nothing itself: whoever
+// knows a condition sets it.
 package health
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
+	"github.com/jobferry/jobferry/internal/job"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 )
 
-// Condition is one thing that must hold for the worker to be ready.
-type Condition struct {
-	Name string `json:"name"`
-	// Problem says what is the matter, empty when the condition holds. It is
-	// free of secrets.
-	Problem string `json:"problem,omitempty"`
-}
+// The conditions of a worker. All but Drain count as broken until they are
+// set for the first time.
+const (
+	NATS    = "nats"    // connected to the broker
+	Streams = "streams" // the streams are there, and jobs are pulled from them
+	API     = "api"     // the job API answers, with these credentials
+	Store   = "store"   // the object store answers, with these credentials
+	Drain   = "drain"   // not draining
+)
 
-// errUnknown is a condition's problem until it is set first.
-var errUnknown = errors.New("not known yet")
+var errNotTried = errors.New("not tried yet")
 
-// Health holds the conditions. It is safe for concurrent use.
+// Health is a set of named conditions. It is safe for concurrent use.
 type Health struct {
 	log   *zap.Logger
-	gauge *prometheus.GaugeVec
+	ready *prometheus.GaugeVec
 
-	mu         sync.Mutex
-	conditions map[string]error
+	mu         sync.RWMutex
+	conditions []*condition
 }
 
-// New returns a Health in which none of the named conditions holds yet.
-func New(log *zap.Logger, reg prometheus.Registerer, conditions ...string) *Health {
-	h := &Health{
-		log: log, conditions: map[string]error{},
-		gauge: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Namespace: "jobferry", Name: "ready", Help: "1 if the condition holds, else 0.",
-		}, []string{"condition"}),
+// condition is err since it was set last.
+type condition struct {
+	name   string
+	err    error // nil while the condition holds
+	logged bool  // whether the log says that it does not hold
+}
+
+// New returns the conditions of a worker and registers the metric
+// jobferry_ready.
+func New(log *zap.Logger, reg prometheus.Registerer) *Health {
+	h := &Health{log: log, ready: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "jobferry_ready",
+		Help: "Whether a condition of readiness holds: 1 if it does, 0 if not.",
+	}, []string{"condition"})}
+	reg.MustRegister(h.ready)
+	for _, name := range []string{NATS, Streams, API, Store} {
+		h.add(name, errNotTried)
 	}
-	reg.MustRegister(h.gauge)
-	for _, name := range conditions {
-		h.conditions[name] = errUnknown
-		h.gauge.WithLabelValues(name).Set(0)
-	}
+	h.add(Drain, nil)
 	return h
 }
 
-// Set records a condition: nil if it holds. A change is logged once; the same
-// problem again, in other words too, is not.
-func (h *Health) Set(condition string, err error) {
+// Set says whether a condition holds: it does when err is nil. The log gets a
+// line when that changes, or when the dependency begins to refuse the worker
+// or ends to, and none while only the words of the error change.
+func (h *Health) Set(name string, err error) {
 	h.mu.Lock()
-	before, known := h.conditions[condition]
-	h.conditions[condition] = err
-	h.mu.Unlock()
+	defer h.mu.Unlock()
+	c := h.find(name)
+	if c == nil {
+		c = h.add(name, nil)
+	}
+	before := c.err
+	c.err = err
+	h.ready.WithLabelValues(name).Set(gauge(err))
 	switch {
-	case err == nil && (!known || before != nil):
-		h.gauge.WithLabelValues(condition).Set(1)
-		if known && !errors.Is(before, errUnknown) {
-			h.log.Info("ready again", zap.String("condition", condition))
-		}
-	case err != nil && (!known || before == nil || errors.Is(before, errUnknown)):
-		h.gauge.WithLabelValues(condition).Set(0)
-		h.log.Warn("not ready", zap.String("condition", condition), zap.Error(err))
+	case err == nil && before != nil:
+		c.logged = false
+		h.log.Info("condition holds", zap.String("condition", name))
+	case err != nil && worthALine(c, before):
+		c.logged = true
+		h.log.Warn("condition does not hold", zap.String("condition", name), zap.Error(err))
 	}
 }
 
-// Conditions returns all of them by name.
-func (h *Health) Conditions() []Condition {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	all := make([]Condition, 0, len(h.conditions))
-	for name, err := range h.conditions {
-		condition := Condition{Name: name}
-		if err != nil {
-			condition.Problem = err.Error()
-		}
-		all = append(all, condition)
+// worthALine reports whether the log is to be told of c, which does not hold.
+func worthALine(c *condition, before error) bool {
+	if c.logged {
+		return job.IsRefused(c.err) != job.IsRefused(before)
 	}
-	slices.SortFunc(all, func(a, b Condition) int {
-		if a.Name < b.Name {
-			return -1
+	return before == nil || before.Error() != c.err.Error()
+}
+
+// Ready reports whether all conditions hold.
+func (h *Health) Ready() bool {
+	for _, s := range h.report() {
+		if !s.Ready {
+			return false
 		}
-		return 1
-	})
+	}
+	return true
+}
+
+// status is a condition as it is shown to people and probes.
+type status struct {
+	Condition string `json:"condition"`
+	Ready     bool   `json:"ready"`
+	Reason    string `json:"reason,omitempty"` // one line
+}
+
+// report returns all conditions, in a fixed order.
+func (h *Health) report() []status {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	all := make([]status, 0, len(h.conditions))
+	for _, c := range h.conditions {
+		s := status{Condition: c.name, Ready: c.err == nil}
+		if c.err != nil {
+			s.Reason = strings.Join(strings.FieldsFunc(c.err.Error(), isBreak), "; ")
+		}
+		all = append(all, s)
+	}
 	return all
 }
 
-// Ready returns nil when every condition holds, and else what does not.
-func (h *Health) Ready() error {
-	var problems []error
-	for _, condition := range h.Conditions() {
-		if condition.Problem != "" {
-			problems = append(problems, fmt.Errorf("%s: %s", condition.Name, condition.Problem))
-		}
+func isBreak(r rune) bool { return r == '\n' || r == '\r' }
+
+// find is called with the lock held.
+func (h *Health) find(name string) *condition {
+	at := slices.IndexFunc(h.conditions, func(c *condition) bool { return c.name == name })
+	if at < 0 {
+		return nil
 	}
-	return errors.Join(problems...)
+	return h.conditions[at]
+}
+
+// add is called with the lock held, or before anybody else knows h.
+func (h *Health) add(name string, err error) *condition {
+	c := &condition{name: name, err: err}
+	h.conditions = append(h.conditions, c)
+	h.ready.WithLabelValues(name).Set(gauge(err))
+	return c
+}
+
+func gauge(err error) float64 {
+	if err == nil {
+		return 1
+	}
+	return 0
 }

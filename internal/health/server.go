@@ -15,90 +15,111 @@ import (
 	"go.uber.org/zap"
 )
 
-// Limits of a request, against clients that are slow on purpose.
+// The limits of a request. They keep a slow client from holding a connection
+// for ever; a scrape of all metrics takes milliseconds.
 const (
-	readLimit  = 5 * time.Second
-	writeLimit = 30 * time.Second
-	idleLimit  = 2 * time.Minute
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 30 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 16 << 10
 )
 
-// Server serves /livez, /readyz and /metrics.
+// Server answers /livez, /readyz and /metrics.
 type Server struct {
-	http     *http.Server
-	listener net.Listener
-	served   chan struct{}
+	http   *http.Server
+	addr   net.Addr
+	served chan error
 }
 
-// Start binds addr and serves. A taken port is an error that wraps
+// Start binds addr (host:port; port 0 picks a free one) and serves until
+// [Server.Shutdown]. A taken port is an error that wraps
 // [syscall.EADDRINUSE].
-func Start(ctx context.Context, addr string, h *Health, metrics prometheus.Gatherer, log *zap.Logger) (*Server, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("serve health and metrics on WORKER_HTTP_ADDR %s: %w", addr, err)
+func Start(addr string, h *Health, metrics prometheus.Gatherer, log *zap.Logger) (*Server, error) {
+	if h == nil || metrics == nil || log == nil {
+		return nil, errors.New("the HTTP server needs a health, a gatherer and a logger")
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", live)
-	mux.HandleFunc("GET /readyz", h.serveReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("serve /livez, /readyz and /metrics: %w; set another WORKER_HTTP_ADDR", err)
+	}
+	errorLog, err := zap.NewStdLogAt(log.Named("http"), zap.DebugLevel)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	s := &Server{
-		listener: listener, served: make(chan struct{}),
+		addr:   listener.Addr(),
+		served: make(chan error, 1),
 		http: &http.Server{
-			Handler: mux, ReadHeaderTimeout: readLimit, ReadTimeout: readLimit,
-			WriteTimeout: writeLimit, IdleTimeout: idleLimit, ErrorLog: zap.NewStdLog(log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
+			Handler:           handler(h, metrics),
+			ErrorLog:          errorLog,
+			ReadHeaderTimeout: headerTimeout,
+			ReadTimeout:       readTimeout,
+			WriteTimeout:      writeTimeout,
+			IdleTimeout:       idleTimeout,
+			MaxHeaderBytes:    maxHeaderBytes,
 		},
 	}
-	go s.serve(log)
+	go func() { s.served <- s.http.Serve(listener) }()
 	return s, nil
 }
 
-func (s *Server) serve(log *zap.Logger) {
-	defer close(s.served)
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		log.Error("the http server ended", zap.Error(err))
-	}
-}
-
 // Addr is the address that is really bound.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+func (s *Server) Addr() string { return s.addr.String() }
 
-// Shutdown stops serving and waits for the requests under way until ctx ends.
+// Shutdown stops serving: requests under way may end until ctx does, then they
+// are cut. It is to be called once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, s.http.Close())
 	}
-	<-s.served
+	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
 
-func live(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprintln(w, "ok")
+func handler(h *Health, metrics prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		writeText(w, http.StatusOK, "ok\n")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { serveReady(w, r, h.report()) })
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	return mux
 }
 
-// serveReady answers 200 or 503 with one line for each condition, or with JSON
-// for who asks for it.
-func (h *Health) serveReady(w http.ResponseWriter, r *http.Request) {
-	conditions, status := h.Conditions(), http.StatusOK
-	for _, condition := range conditions {
-		if condition.Problem != "" {
-			status = http.StatusServiceUnavailable
+// serveReady lists every condition: a line for each, or JSON for who asks for
+// it.
+func serveReady(w http.ResponseWriter, r *http.Request, conditions []status) {
+	code, ready := http.StatusOK, true
+	var lines strings.Builder
+	for _, s := range conditions {
+		if s.Ready {
+			lines.WriteString(s.Condition + ": ok\n")
+			continue
 		}
+		code, ready = http.StatusServiceUnavailable, false
+		lines.WriteString(s.Condition + ": " + s.Reason + "\n")
 	}
-	if strings.Contains(r.Header.Get("Accept"), "application/json") {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(map[string]any{"ready": status == http.StatusOK, "conditions": conditions})
+	if !strings.Contains(r.Header.Get("Accept"), "application/json") {
+		writeText(w, code, lines.String())
 		return
 	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(struct { // a client that went away
+		Ready      bool     `json:"ready"`
+		Conditions []status `json:"conditions"`
+	}{ready, conditions})
+}
+
+func writeText(w http.ResponseWriter, code int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	for _, condition := range conditions {
-		word := "ok"
-		if condition.Problem != "" {
-			word = "not ready: " + condition.Problem
-		}
-		_, _ = fmt.Fprintf(w, "%s: %s\n", condition.Name, word)
-	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(body)) // a client that went away
 }

@@ -1,0 +1,140 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jobferry/jobferry/internal/secret"
+)
+
+// maxReplicas is the most that a JetStream stream can have.
+// https://docs.nats.io/nats-concepts/jetstream/streams
+const maxReplicas = 5
+
+// reading is a way to read a value: kind is a word for it, and the error of
+// parse says what would be right.
+type reading[T any] struct {
+	kind  string
+	parse func(raw string) (T, error)
+}
+
+var (
+	text   = reading[string]{"string", func(raw string) (string, error) { return raw, nil }}
+	hidden = reading[secret.String]{"string", func(raw string) (secret.String, error) { return secret.New(raw), nil }}
+
+	boolean       = reading[bool]{"bool", parseBool}
+	atLeastOne    = between(1, math.MaxInt32)
+	rate          = number(0, "must be a number, 0 or more")
+	multiplier    = number(1, "must be a number, 1 or more")
+	duration      = durationFrom(time.Nanosecond)
+	size          = reading[int64]{"size", parseSize}
+	word          = matching(`^[A-Za-z0-9_-]+$`, "must be one word such as STANDARD_IA")
+	subjectPrefix = matching(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`, "must be one or more tokens of A-Z a-z 0-9 _ - joined by dots")
+)
+
+func parseBool(raw string) (bool, error) {
+	read, err := strconv.ParseBool(raw)
+	if err != nil {
+		return false, errors.New("must be true or false")
+	}
+	return read, nil
+}
+
+// between reads a whole number.
+func between(least, most int) reading[int] {
+	right := fmt.Errorf("must be a whole number, %d to %d", least, most)
+	if most == math.MaxInt32 {
+		right = fmt.Errorf("must be a whole number, %d or more", least)
+	}
+	return reading[int]{"int", func(raw string) (int, error) {
+		read, err := strconv.Atoi(raw)
+		if err != nil || read < least || read > most {
+			return 0, right
+		}
+		return read, nil
+	}}
+}
+
+// number reads a finite number.
+func number(least float64, right string) reading[float64] {
+	return reading[float64]{"number", func(raw string) (float64, error) {
+		read, err := strconv.ParseFloat(raw, 64)
+		if err != nil || math.IsNaN(read) || math.IsInf(read, 0) || read < least {
+			return 0, errors.New(right)
+		}
+		return read, nil
+	}}
+}
+
+// durationFrom reads a duration in Go's notation.
+func durationFrom(least time.Duration) reading[time.Duration] {
+	right := errors.New("must be a duration such as 500ms, 30s or 1h30m, and more than 0")
+	if least > time.Nanosecond {
+		right = fmt.Errorf("must be a duration such as 30m or 72h, at least %v", least)
+	}
+	return reading[time.Duration]{"duration", func(raw string) (time.Duration, error) {
+		read, err := time.ParseDuration(raw)
+		if err != nil || read < least {
+			return 0, right
+		}
+		return read, nil
+	}}
+}
+
+// parseSize reads bytes: 5GiB is a binary unit, 500MB a decimal one.
+func parseSize(raw string) (int64, error) {
+	read, err := humanize.ParseBytes(raw)
+	if err != nil || read < 1 || read > math.MaxInt64 {
+		return 0, errors.New("must be a size such as 5GiB, 500MB or 1048576, and more than 0")
+	}
+	return int64(read), nil
+}
+
+// oneOf reads one of a few words.
+func oneOf(words ...string) reading[string] {
+	right := errors.New("must be " + strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1])
+	return reading[string]{"string", func(raw string) (string, error) {
+		for _, word := range words {
+			if raw == word {
+				return raw, nil
+			}
+		}
+		return "", right
+	}}
+}
+
+func matching(pattern, right string) reading[string] {
+	expression := regexp.MustCompile(pattern)
+	return reading[string]{"string", func(raw string) (string, error) {
+		if !expression.MatchString(raw) {
+			return raw, errors.New(right)
+		}
+		return raw, nil
+	}}
+}
+
+// listOf reads values joined by commas; white space around them, and an empty
+// one at the end, are ignored.
+func listOf(item reading[string]) reading[[]string] {
+	return reading[[]string]{"list", func(raw string) ([]string, error) {
+		var list []string
+		for part := range strings.SplitSeq(raw, ",") {
+			part = strings.TrimSpace(part)
+			if part == "" {
+				continue
+			}
+			read, err := item.parse(part)
+			if err != nil {
+				return list, fmt.Errorf("each item %w", err)
+			}
+			list = append(list, read)
+		}
+		return list, nil
+	}}
+}

@@ -1,0 +1,83 @@
+package config
+
+// check is a rule about more than one setting: it reports by calling wrong
+// with the variable to look at and what would be right.
+type check func(c Config, wrong func(variable, right string))
+
+// checks are the rules of each section.
+func checks() map[Section]check {
+	return map[Section]check{
+		SectionNATS: checkNATS,
+		SectionAPI:  checkAPI,
+		SectionS3:   checkS3,
+		SectionWork: checkWork,
+	}
+}
+
+func checkNATS(c Config, wrong func(variable, right string)) {
+	n := c.NATS
+	password := !n.Password.IsZero() || n.PasswordFile != ""
+	if password && n.User == "" {
+		wrong("NATS_USER", "must be set, because a password is")
+	}
+	if !n.Password.IsZero() && n.PasswordFile != "" {
+		wrong("NATS_PASSWORD_FILE", "must not be set beside NATS_PASSWORD: set one of the two")
+	}
+	if n.Cert != "" && n.Key == "" {
+		wrong("NATS_KEY", "must be set, because NATS_CERT is")
+	}
+	if n.Key != "" && n.Cert == "" {
+		wrong("NATS_CERT", "must be set, because NATS_KEY is")
+	}
+	if count(n.Creds != "", n.NKey != "", n.User != "") > 1 {
+		wrong("NATS_CREDS", "NATS_NKEY and NATS_USER are ways to authenticate: set one of them")
+	}
+}
+
+func checkAPI(c Config, wrong func(variable, right string)) {
+	a := c.API
+	hasSecret := !a.ClientSecret.IsZero() || a.ClientSecretFile != ""
+	hasToken := !a.Token.IsZero() || a.TokenFile != ""
+	if !a.ClientSecret.IsZero() && a.ClientSecretFile != "" {
+		wrong("NITRO_CLIENT_SECRET_FILE", "must not be set beside NITRO_CLIENT_SECRET: set one of the two")
+	}
+	if !a.Token.IsZero() && a.TokenFile != "" {
+		wrong("NITRO_API_TOKEN_FILE", "must not be set beside NITRO_API_TOKEN: set one of the two")
+	}
+	switch hasID := a.ClientID != ""; {
+	case hasToken && (hasID || hasSecret):
+		wrong("NITRO_API_TOKEN", "must not be set beside client credentials: set NITRO_CLIENT_ID and NITRO_CLIENT_SECRET, or NITRO_API_TOKEN")
+	case hasToken:
+	case !hasID && !hasSecret:
+		wrong("NITRO_CLIENT_ID", "must be set, together with NITRO_CLIENT_SECRET; or set NITRO_API_TOKEN instead")
+	case !hasID:
+		wrong("NITRO_CLIENT_ID", "must be set, because NITRO_CLIENT_SECRET is")
+	case !hasSecret:
+		wrong("NITRO_CLIENT_SECRET", "or NITRO_CLIENT_SECRET_FILE must be set, because NITRO_CLIENT_ID is")
+	}
+}
+
+func checkS3(c Config, wrong func(variable, right string)) {
+	if c.S3.Bucket == "" {
+		wrong("S3_BUCKET", "must be set: the bucket that results are stored in")
+	}
+	if c.S3.SSEKMSKeyID != "" && c.S3.SSE != sseKMS && c.S3.SSE != sseKMSDSSE {
+		wrong("S3_SSE", "must be "+sseKMS+" or "+sseKMSDSSE+", because S3_SSE_KMS_KEY_ID is set")
+	}
+}
+
+func checkWork(c Config, wrong func(variable, right string)) {
+	if b := c.Worker.Backoff; b.Initial > 0 && b.Max < b.Initial {
+		wrong("WORKER_BACKOFF_MAX", "must not be shorter than WORKER_BACKOFF_INITIAL")
+	}
+}
+
+func count(conditions ...bool) int {
+	n := 0
+	for _, holds := range conditions {
+		if holds {
+			n++
+		}
+	}
+	return n
+}
