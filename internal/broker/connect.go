@@ -19,43 +19,50 @@ import (
 // commandPatience is how long a command waits for a connection.
 const commandPatience = 5 * time.Second
 
-var errNotInTime = fmt.Errorf("no answer in %v", commandPatience)
-
 // Health is told of the condition "nats".
 type Health interface {
 	Set(condition string, err error)
 }
 
-// Options are what a connection is for.
-type Options struct {
-	Name   string      // as the broker's monitoring shows it
-	Log    *zap.Logger // required
-	Health Health      // told of the condition "nats"; may be nil
-	// Forever waits for the first connection until the context ends, as a
-	// daemon does. Otherwise Connect gives up after a few seconds, and at once
-	// when the credentials are refused.
-	Forever bool
+// Connect returns a connection for a daemon. It does not wait for the first
+// connect: health tells when there is one. From then on, too, it connects
+// again for as long as it is not closed, whatever goes wrong. An error means
+// that the settings cannot be used. The caller closes the connection.
+func Connect(cfg config.NATS, name string, health Health, log *zap.Logger) (*nats.Conn, error) {
+	if health == nil || log == nil {
+		return nil, errors.New("a connection to nats needs a health and a logger")
+	}
+	return start(cfg, name, newWatch(log, health))
 }
 
-// Connect returns a connection that is up. From then on it reconnects by
-// itself for as long as it is not closed, whatever goes wrong. The caller
-// closes it.
-func Connect(ctx context.Context, cfg config.NATS, opts Options) (*nats.Conn, error) {
-	if opts.Log == nil {
+// ConnectOnce returns a connection for a command: one that is up, or an error
+// after a few seconds, and at once when the credentials are refused. From then
+// on it connects again like that of [Connect]. The caller closes it.
+func ConnectOnce(ctx context.Context, cfg config.NATS, name string, log *zap.Logger) (*nats.Conn, error) {
+	if log == nil {
 		return nil, errors.New("a connection to nats needs a logger")
 	}
-	w := newWatch(opts)
-	all, err := options(cfg, opts.Name, w)
+	w := newWatch(log, nil)
+	nc, err := start(cfg, name, w)
 	if err != nil {
-		return nil, fmt.Errorf("connect to nats: %w", err)
+		return nil, err
 	}
-	nc, err := dial(cfg, all)
-	if err != nil {
-		return nil, fmt.Errorf("connect to nats: %w", err)
-	}
-	if err := w.await(ctx, opts.Forever); err != nil {
+	if err := w.await(ctx, commandPatience); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("no connection to nats at %s: %w", place(cfg), err)
+	}
+	return nc, nil
+}
+
+// start returns a connection that may not be up yet.
+func start(cfg config.NATS, name string, w *watch) (*nats.Conn, error) {
+	opts, err := options(cfg, name, w)
+	if err != nil {
+		return nil, fmt.Errorf("connect to nats: %w", err)
+	}
+	nc, err := dial(cfg, opts)
+	if err != nil {
+		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
 	return nc, nil
 }
@@ -73,30 +80,6 @@ func dial(cfg config.NATS, opts []nats.Option) (*nats.Conn, error) {
 		return nil, fmt.Errorf("a server's URL cannot be parsed: %w", bad.Err)
 	}
 	return nc, err
-}
-
-// await returns when the connection is up.
-func (w *watch) await(ctx context.Context, forever bool) error {
-	var expired <-chan time.Time
-	var refused <-chan struct{}
-	if !forever {
-		timer := time.NewTimer(commandPatience)
-		defer timer.Stop()
-		expired, refused = timer.C, w.refused
-	}
-	select {
-	case <-w.connected:
-		return nil
-	case <-refused:
-		return fmt.Errorf("%w; check the credentials", w.reason())
-	case <-expired:
-		if reason := w.reason(); reason != nil {
-			return reason
-		}
-		return errNotInTime
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // place names the setting that says where the broker is, and its value without

@@ -1,8 +1,11 @@
 package broker
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
@@ -25,18 +28,21 @@ type watch struct {
 	onRefusal sync.Once
 
 	mu        sync.Mutex
-	last      error // why there is no connection, as far as it was said
+	last      error // why there is no connection, as far as it is known
 	told      bool  // the log knows that there is none
 	toldAuth  bool  // the log knows that it is for the credentials
 	lastAsync string
 }
 
-func newWatch(opts Options) *watch {
+// newWatch returns the watch of a daemon's connection, or without a health
+// that of a command's.
+func newWatch(log *zap.Logger, health Health) *watch {
 	w := &watch{
-		log: opts.Log, health: opts.Health, quiet: !opts.Forever,
+		log: log, health: health, quiet: health == nil,
 		connected: make(chan struct{}), refused: make(chan struct{}),
 	}
-	w.set(errors.New("not connected yet"))
+	w.last = errors.New("not connected yet")
+	w.set(w.last)
 	return w
 }
 
@@ -104,6 +110,22 @@ func (w *watch) async(_ *nats.Conn, sub *nats.Subscription, err error) {
 		fields = append(fields, zap.String("subject", sub.Subject))
 	}
 	w.log.Warn("nats reports an error", fields...)
+}
+
+// await returns when the connection is up.
+func (w *watch) await(ctx context.Context, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-w.connected:
+		return nil
+	case <-w.refused:
+		return fmt.Errorf("%w; check the credentials", w.reason())
+	case <-timer.C:
+		return fmt.Errorf("%w; is it running and reachable?", w.reason())
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // reason is why there is no connection, as far as it is known.

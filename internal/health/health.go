@@ -14,16 +14,6 @@ import (
 	"go.uber.org/zap"
 )
 
-// The conditions of a worker. All but Drain count as broken until they are
-// set for the first time.
-const (
-	NATS    = "nats"    // connected to the broker
-	Streams = "streams" // the streams are there, and jobs are pulled from them
-	API     = "api"     // the job API answers, with these credentials
-	Store   = "store"   // the object store answers, with these credentials
-	Drain   = "drain"   // not draining
-)
-
 var errNotTried = errors.New("not tried yet")
 
 // Health is a set of named conditions. It is safe for concurrent use.
@@ -42,18 +32,17 @@ type condition struct {
 	logged bool  // whether the log says that it does not hold
 }
 
-// New returns the conditions of a worker and registers the metric
-// jobferry_ready.
-func New(log *zap.Logger, reg prometheus.Registerer) *Health {
+// New returns a Health in which none of the named conditions holds yet, and
+// registers the metric jobferry_ready. Setting another condition adds it.
+func New(log *zap.Logger, reg prometheus.Registerer, conditions ...string) *Health {
 	h := &Health{log: log, ready: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "jobferry_ready",
 		Help: "Whether a condition of readiness holds: 1 if it does, 0 if not.",
 	}, []string{"condition"})}
 	reg.MustRegister(h.ready)
-	for _, name := range []string{NATS, Streams, API, Store} {
+	for _, name := range conditions {
 		h.add(name, errNotTried)
 	}
-	h.add(Drain, nil)
 	return h
 }
 

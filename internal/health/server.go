@@ -33,13 +33,13 @@ type Server struct {
 }
 
 // Start binds addr (host:port; port 0 picks a free one) and serves until
-// [Server.Shutdown]. A taken port is an error that wraps
+// [Server.Shutdown]; ctx is for the binding alone. A taken port is an error that wraps
 // [syscall.EADDRINUSE].
-func Start(addr string, h *Health, metrics prometheus.Gatherer, log *zap.Logger) (*Server, error) {
+func Start(ctx context.Context, addr string, h *Health, metrics prometheus.Gatherer, log *zap.Logger) (*Server, error) {
 	if h == nil || metrics == nil || log == nil {
 		return nil, errors.New("the HTTP server needs a health, a gatherer and a logger")
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("serve /livez, /readyz and /metrics: %w; set another WORKER_HTTP_ADDR", err)
 	}
