@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
 )
@@ -14,13 +15,11 @@ import (
 // condition is the name under which the connection's health is known.
 const condition = "nats"
 
-// watch tells the log and the health of what becomes of a connection: once
-// when it breaks, once when it is back, and in between only if the broker
-// begins to refuse the credentials.
+// watch notes what becomes of a connection, and tells the health or, without
+// one, the log: once when it breaks, once when it is back.
 type watch struct {
 	log    *zap.Logger
-	health Health
-	quiet  bool // say nothing before the first connect: the caller is told
+	health Health // logs the changes itself; nil for a command
 
 	connected chan struct{} // closed at the first connect
 	refused   chan struct{} // closed when the credentials are refused for the first time
@@ -28,25 +27,18 @@ type watch struct {
 	onRefusal sync.Once
 
 	mu        sync.Mutex
-	last      error // why there is no connection, as far as it is known
-	told      bool  // the log knows that there is none
-	toldAuth  bool  // the log knows that it is for the credentials
+	last      error // why there is no connection, as far as it is known; nil if there is one
 	lastAsync string
 }
 
-// newWatch returns the watch of a daemon's connection, or without a health
-// that of a command's.
 func newWatch(log *zap.Logger, health Health) *watch {
-	w := &watch{
-		log: log, health: health, quiet: health == nil,
+	return &watch{
+		log: log, health: health, last: errors.New("not connected yet"),
 		connected: make(chan struct{}), refused: make(chan struct{}),
 	}
-	w.last = errors.New("not connected yet")
-	w.set(w.last)
-	return w
 }
 
-// handlers are called by the client library one after another, each from the
+// handlers are called by the client library one after another, all from the
 // same goroutine.
 func (w *watch) handlers() []nats.Option {
 	return []nats.Option{
@@ -64,29 +56,35 @@ func (w *watch) handlers() []nats.Option {
 
 func (w *watch) up(nc *nats.Conn) {
 	w.mu.Lock()
-	w.told, w.toldAuth, w.last, w.quiet = false, false, nil, false
+	w.last = nil
 	w.mu.Unlock()
 	w.log.Info("connected to nats", zap.String("server", nc.ConnectedUrlRedacted()))
-	w.set(nil)
+	if w.health != nil {
+		w.health.Set(condition, nil)
+	}
 	w.onConnect.Do(func() { close(w.connected) })
 }
 
-// down notes why there is no connection. Only the first reason is worth a
-// line: those of the tries that follow differ in a port or a server.
+// down notes why there is no connection. Credentials that are not taken are
+// marked as such, for that is what somebody has to look at.
 func (w *watch) down(err error) {
 	if err == nil {
 		err = errors.New("the server closed the connection")
 	}
 	refused := isRefusal(err)
-	w.mu.Lock()
-	w.last = err
-	line := !w.quiet && (!w.told || refused && !w.toldAuth)
-	w.told, w.toldAuth = true, w.toldAuth || refused
-	w.mu.Unlock()
-	if line {
-		w.log.Warn("no connection to nats, trying again until there is one", zap.Error(err))
+	if refused {
+		err = &job.Refused{Err: fmt.Errorf("%w; check the credentials", err)}
 	}
-	w.set(err)
+	w.mu.Lock()
+	broke := w.last == nil
+	w.last = err
+	w.mu.Unlock()
+	switch {
+	case w.health != nil:
+		w.health.Set(condition, fmt.Errorf("not connected: %w", err))
+	case broke:
+		w.log.Warn("lost the connection to nats, trying until it is back", zap.Error(err))
+	}
 	if refused {
 		w.onRefusal.Do(func() { close(w.refused) })
 	}
@@ -120,25 +118,19 @@ func (w *watch) await(ctx context.Context, patience time.Duration) error {
 	case <-w.connected:
 		return nil
 	case <-w.refused:
-		return fmt.Errorf("%w; check the credentials", w.reason())
+		return w.reason()
 	case <-timer.C:
-		return fmt.Errorf("%w; is it running and reachable?", w.reason())
+		return w.reason()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// reason is why there is no connection, as far as it is known.
+// reason is why there is no connection, nil if there is one.
 func (w *watch) reason() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.last
-}
-
-func (w *watch) set(err error) {
-	if w.health != nil {
-		w.health.Set(condition, err)
-	}
 }
 
 // isRefusal reports whether the broker does not take the credentials.
