@@ -36,7 +36,7 @@ var padding = `"padding":{"x":"` + strings.Repeat("x", 2*windowBytes) + `"}`
 
 func TestAnswerWithItsMembersInAnyOrder(t *testing.T) {
 	t.Parallel()
-	longText := strings.Repeat(`漢\u6f22 \"text\"\n`, windowBytes/8)
+	longText := strings.Repeat(`€\u20ac \"text\"\n`, windowBytes/8)
 	longObject := `{"rows":[` + strings.TrimSuffix(strings.Repeat(`[1, 2.50,"x"],`, windowBytes/8), ",") + `], "tables" : []}`
 	results := map[string]struct {
 		value, want string
@@ -44,7 +44,7 @@ func TestAnswerWithItsMembersInAnyOrder(t *testing.T) {
 	}{
 		"text":        {`"a\u00e9\n"`, "aé\n", job.KindText},
 		"object":      {`{"tables": [ 1,2 ] }`, `{"tables": [ 1,2 ] }`, job.KindTables},
-		"long text":   {`"` + longText + `"`, strings.NewReplacer(`\u6f22`, "漢", `\"`, `"`, `\n`, "\n").Replace(longText), job.KindText},
+		"long text":   {`"` + longText + `"`, strings.NewReplacer(`\u20ac`, "€", `\"`, `"`, `\n`, "\n").Replace(longText), job.KindText},
 		"long object": {longObject, longObject, job.KindTables},
 	}
 	for name, r := range results {
@@ -229,7 +229,7 @@ func TestResultOfAJobThatIsNotCompletedIsNotLookedAt(t *testing.T) {
 
 func TestPayloadIsReadInSmallPieces(t *testing.T) {
 	t.Parallel()
-	want := strings.Repeat("漢😀é.", windowBytes/8)
+	want := strings.Repeat("€😀é.", windowBytes/8)
 	answer, err := poll(t, object(`"status":"completed"`, `"result":"`+want+`"`))
 	require.NoError(t, err)
 	var got strings.Builder

@@ -40,8 +40,9 @@ func (c *Client) readContent(r *response) (job.Answer, error) {
 	case contentHTML:
 		_ = b.Close()
 		return job.Answer{}, &job.Unavailable{Err: errHTML}
+	default:
+		return c.binary(b)
 	}
-	return c.binary(b)
 }
 
 // body is an answer's body behind its window. What reads from it closes it.

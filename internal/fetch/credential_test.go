@@ -101,7 +101,7 @@ func TestFileCredentialThatIsGone(t *testing.T) {
 func TestFileCredentialThatIsNoSecret(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secret")
-	for _, content := range []string{"", " \n", "hunter2\nhunter2", strings.Repeat("hunter2", maxCredentialBytes)} {
+	for _, content := range []string{"", " \n", "hunter2\nX-Other: hunter2", strings.Repeat("hunter2", maxCredentialBytes)} {
 		write(t, path, content)
 		_, err := FileCredential(path).Secret()
 		require.Error(t, err)

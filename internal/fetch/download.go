@@ -23,8 +23,9 @@ var ErrLength = errors.New("the download is shorter than its own Content-Length"
 // a fresh one of the same file.
 type download struct {
 	description
+
 	client *Client
-	ctx    context.Context //nolint:containedctx // Read has no other way to be canceled
+	ctx    context.Context // an io.Reader has no other way to be canceled
 	log    *zap.Logger
 	id     job.ID
 	index  int

@@ -147,7 +147,7 @@ func TestDownloadOverConnectionsThatBreak(t *testing.T) {
 	require.EqualValues(t, len(content), source.Size())
 	got, err := readAll(source, nil)
 	require.NoError(t, err)
-	require.True(t, got == content)
+	require.Equal(t, content, got)
 	require.Len(t, asked, 4)
 	require.Empty(t, asked[0])
 }
@@ -155,6 +155,7 @@ func TestDownloadOverConnectionsThatBreak(t *testing.T) {
 // dropping cuts the connection after so many bytes.
 type dropping struct {
 	http.ResponseWriter
+
 	left int
 }
 
@@ -187,7 +188,7 @@ func TestDownloadOverAConnectionThatStalls(t *testing.T) {
 	client := newClient(t, "https://api.test", func(c *Config) { c.StallLimit = 50 * time.Millisecond })
 	got, err := readAll(client.Open(t.Context(), testID, 0, fileAt(host, "/f.bin")))
 	require.NoError(t, err)
-	require.True(t, got == content)
+	require.Equal(t, content, got)
 }
 
 func TestDownloadEndsWithItsContext(t *testing.T) {

@@ -62,12 +62,9 @@ func (d *download) connect(deadline time.Time) error {
 // final reports whether another try would change nothing. A download that can
 // go on neither here nor at a fresh URL is one of these too.
 func final(err error) bool {
-	var (
-		failure *job.Failure
-		refused *job.Refused
-		waits   *job.Unavailable
-	)
-	return errors.Is(err, io.EOF) || errors.As(err, &failure) || errors.As(err, &refused) || errors.As(err, &waits)
+	_, failure := errors.AsType[*job.Failure](err)
+	_, waits := errors.AsType[*job.Unavailable](err)
+	return failure || waits || job.IsRefused(err) || errors.Is(err, io.EOF)
 }
 
 // pause waits before the next try, or reports that there is no time for one.
@@ -138,8 +135,8 @@ func (d *download) renew(deadline time.Time) error {
 // transient unwraps the error of a poll that is worth another try while the
 // download has time: not one that asks to be left alone.
 func transient(err error) error {
-	var waits *job.Unavailable
-	if errors.As(err, &waits) && !waits.Throttled && waits.RetryAfter == 0 {
+	waits, ok := errors.AsType[*job.Unavailable](err)
+	if ok && !waits.Throttled && waits.RetryAfter == 0 {
 		return waits.Err
 	}
 	return err

@@ -95,7 +95,7 @@ func TestDownloadIsResumedWhereItBroke(t *testing.T) {
 }
 
 func ranges(files *steps) []string {
-	var all []string
+	all := make([]string, 0, len(files.seen()))
 	for _, req := range files.seen() {
 		all = append(all, req.Header.Get("Range"))
 	}

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// windowBytes is how much of an answer is looked at at once, and how much of
-// it a poll holds at most.
+// windowBytes is how much of an answer is in view at a time, and how much of it
+// a poll holds at most.
 const windowBytes = 64 << 10
 
 // memberLimit is how much of a small member is kept.

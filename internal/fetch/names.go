@@ -36,13 +36,13 @@ const (
 	allForm = nameFields | nameAverageConfidence
 )
 
-// note adds a name, given as it stands between the quotes.
-func (n *names) note(raw []byte) {
+// with adds a name, given as it stands between the quotes.
+func (n names) with(raw []byte) names {
 	var name string
 	if json.Unmarshal(append(append([]byte{'"'}, raw...), '"'), &name) != nil {
-		return
+		return n
 	}
-	*n |= meaning(name)
+	return n | meaning(name)
 }
 
 func meaning(name string) names {

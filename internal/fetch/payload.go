@@ -13,6 +13,7 @@ import (
 // heldPayload is a result that came whole with its answer.
 type heldPayload struct {
 	description
+
 	reader *bytes.Reader
 }
 
@@ -22,6 +23,7 @@ func (p *heldPayload) Close() error               { return nil }
 // binaryPayload is an answer that is itself the result.
 type binaryPayload struct {
 	description
+
 	body  *body
 	limit int64
 	count int64
@@ -63,6 +65,7 @@ func closedError(err error) error {
 // being received. After its last byte it reads the rest of the answer.
 type streamedPayload struct {
 	description
+
 	answer *answer
 	// next puts decoded bytes of the value into b, which has room for a rune
 	// at least. done comes with the last of them.

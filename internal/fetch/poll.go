@@ -115,8 +115,9 @@ func verdict(status string) job.Verdict {
 	switch v := job.Verdict(status); v {
 	case job.Completed, job.Failed, job.Canceled:
 		return v
+	default:
+		return job.Running
 	}
-	return job.Running
 }
 
 // Probe makes one request that shows whether the API answers and takes the

@@ -105,7 +105,7 @@ func TestPollNeverFollowsARedirect(t *testing.T) {
 	var elsewhere atomic.Int32
 	other := serve(t, func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) })
 	for _, code := range []int{301, 302, 303, 307, 308} {
-		api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", other.URL+"/?signature=1")
 			w.WriteHeader(code)
 		})
@@ -219,7 +219,7 @@ func TestPollsShareAConnection(t *testing.T) {
 	var connections atomic.Int32
 	bodies := []string{`{"status":"running"}`, completed(`"x"`), completed(`{"file":{"URL":"https://h/x"}}`), object(`"status":"running"`, padding)}
 	var n atomic.Int32
-	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+	api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		if i := int(n.Add(1)); i%2 == 0 {
 			w.WriteHeader(http.StatusNotFound)
 		} else {
@@ -299,7 +299,7 @@ func TestPollWithATokenThatIsRefused(t *testing.T) {
 
 	file := t.TempDir() + "/token"
 	write(t, file, "old\n")
-	fresh := func(req *http.Request) (*http.Response, error) {
+	fresh := func(_ *http.Request) (*http.Response, error) {
 		write(t, file, "new\n")
 		return respond(401, strings.NewReader("")), nil
 	}

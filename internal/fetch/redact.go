@@ -53,8 +53,7 @@ func printable(text string, limit int) string {
 // cleanError returns err without the URL that net/http puts around it, and
 // with the query strings cut from its text.
 func cleanError(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	text := err.Error()

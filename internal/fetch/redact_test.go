@@ -33,10 +33,10 @@ func TestCutQueries(t *testing.T) {
 func TestPrintable(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "a b c", printable(" a\nb\x00\x1b\u0085 c\xff\r\n", 100))
-	long := printable(strings.Repeat("漢", 100), 100)
+	long := printable(strings.Repeat("€", 100), 100)
 	require.LessOrEqual(t, len(long), 100)
 	require.True(t, utf8.ValidString(long))
-	require.True(t, strings.HasSuffix(long, "漢…"))
+	require.True(t, strings.HasSuffix(long, "€…"))
 	require.Len(t, printable(strings.Repeat("x", 1<<20), fieldLimit), fieldLimit)
 }
 

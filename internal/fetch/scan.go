@@ -102,6 +102,7 @@ func (s *scanner) end() bool {
 	switch s.state {
 	case inZero, inInteger, inFraction, inExponent:
 		s.closeValue()
+	default:
 	}
 	return s.state == finished
 }
@@ -146,8 +147,9 @@ func (s *scanner) stepStructure(c byte) error {
 		}
 		s.state = beforeValue
 		return nil
+	default:
+		return s.stepAfterValue(c)
 	}
-	return s.stepAfterValue(c)
 }
 
 func (s *scanner) stepAfterValue(c byte) error {
@@ -188,7 +190,7 @@ func (s *scanner) openLiteral(c byte) error {
 	case 't':
 		s.literal = "rue"
 	case 'f':
-		s.literal = "alse"
+		s.literal = "alse" //nolint:misspell // the f has been read
 	case 'n':
 		s.literal = "ull"
 	default:

@@ -121,7 +121,7 @@ func TestPayloadKind(t *testing.T) {
 	kindOf := func(members ...string) job.Kind {
 		var seen names
 		for _, name := range members {
-			seen.note([]byte(name))
+			seen = seen.with([]byte(name))
 		}
 		return seen.payloadKind()
 	}

@@ -33,12 +33,12 @@ func (s *scanner) stepString(c byte) error {
 		if s.digits--; s.digits == 0 {
 			s.state = inString
 		}
-		return nil
+	default:
+		if c != '\\' {
+			return fmt.Errorf("%w: the control character %q in a string", errSyntax, c)
+		}
+		s.state = inEscape
 	}
-	if c != '\\' {
-		return fmt.Errorf("%w: the control character %q in a string", errSyntax, c)
-	}
-	s.state = inEscape
 	return nil
 }
 
@@ -60,7 +60,7 @@ func (s *scanner) closeString() {
 		return
 	}
 	if s.names != nil && s.depth == 1 && len(s.name) <= maxNameBytes {
-		s.names.note(s.name)
+		*s.names = s.names.with(s.name)
 	}
 	s.naming, s.state = false, afterName
 }
@@ -99,10 +99,10 @@ func nextInNumber(at state, c byte) (next state, ok bool) {
 		}
 		return inInteger, isDigit(c)
 	case inZero, inInteger:
-		switch {
-		case c == '.':
+		switch c {
+		case '.':
 			return inPoint, true
-		case c == 'e', c == 'E':
+		case 'e', 'E':
 			return inE, true
 		}
 		return inInteger, at == inInteger && isDigit(c)
@@ -117,8 +117,10 @@ func nextInNumber(at state, c byte) (next state, ok bool) {
 		if c == '+' || c == '-' {
 			return inSign, true
 		}
+		return inExponent, isDigit(c)
+	default:
+		return inExponent, isDigit(c)
 	}
-	return inExponent, isDigit(c)
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

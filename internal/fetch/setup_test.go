@@ -159,7 +159,7 @@ func (s *steps) seen() []*http.Request {
 // part is a body that gives its bytes and then an error, or nothing more until
 // the request ends.
 type part struct {
-	ctx  context.Context //nolint:containedctx // a request's own
+	ctx  context.Context // the request's
 	data *strings.Reader
 	end  error
 }

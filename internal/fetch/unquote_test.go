@@ -33,10 +33,10 @@ func unquoteAll(in io.Reader, room int) (string, error) {
 }
 
 var quoted = []string{
-	`""`, `"plain"`, `"a\nb\tc\"d\\e\/f\b\f\r"`, `"é漢字😀"`, `"\u00e9\u6f22"`, `"\ud83d\ude00"`, `"\uD83D\uDE00!"`,
+	`""`, `"plain"`, `"a\nb\tc\"d\\e\/f\b\f\r"`, `"é€uro😀"`, `"\u00e9\u20ac"`, `"\ud83d\ude00"`, `"\uD83D\uDE00!"`,
 	`"\ud83d"`, `"\ude00"`, `"\ud83dx"`, `"\ud83d\n"`, `"\ud83d\u0041"`, `"\ud83d\ud83d\ude00"`, `"\ude00\ud83d\ude00"`, `"\ud83d\ud83d"`,
-	`"\u0000"`, `"\ufffd"`, `"\uffff"`, "\"\xff\"", "\"\xc3\"", "\"\xe6\xbc\"", "\"\xf0\x9f\x98\"", "\"\xf0\x9f\x98x\"", "\"\xed\xa0\x80\"",
-	`"` + strings.Repeat("long ", 100) + `"`, `"` + strings.Repeat(`\u6f22`, 50) + `"`, `"` + strings.Repeat("漢", 50) + `"`,
+	`"\u0000"`, `"\ufffd"`, `"\uffff"`, "\"\xff\"", "\"\xc3\"", "\"\xe2\x82\"", "\"\xf0\x9f\x98\"", "\"\xf0\x9f\x98x\"", "\"\xed\xa0\x80\"",
+	`"` + strings.Repeat("long ", 100) + `"`, `"` + strings.Repeat(`\u20ac`, 50) + `"`, `"` + strings.Repeat("€", 50) + `"`,
 }
 
 func TestUnquoteAgreesWithTheStandardLibrary(t *testing.T) {

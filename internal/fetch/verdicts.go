@@ -35,24 +35,20 @@ func (i *interrupted) Unwrap() []error { return []error{i.err, i.cause} }
 // unavailable makes an error that means nothing else yet into one that lets
 // the job wait. Errors with a meaning of their own pass.
 func unavailable(err error) error {
-	var (
-		failure *job.Failure
-		refused *job.Refused
-		waits   *job.Unavailable
-		settled *Settled
-		ended   *interrupted
-	)
-	switch {
-	case errors.As(err, &ended):
+	if ended, ok := errors.AsType[*interrupted](err); ok {
 		return ended
-	case errors.As(err, &failure):
+	}
+	if failure, ok := errors.AsType[*job.Failure](err); ok {
 		return failure
-	case errors.As(err, &refused):
+	}
+	if refused, ok := errors.AsType[*job.Refused](err); ok {
 		return refused
-	case errors.As(err, &waits):
-		return waits
-	case errors.As(err, &settled):
+	}
+	if settled, ok := errors.AsType[*Settled](err); ok {
 		return settled
+	}
+	if waits, ok := errors.AsType[*job.Unavailable](err); ok {
+		return waits
 	}
 	return &job.Unavailable{Err: err}
 }
@@ -61,8 +57,8 @@ func unavailable(err error) error {
 // better times unless err says otherwise.
 func during(what string, err error) error {
 	err = unavailable(err)
-	var waits *job.Unavailable
-	if !errors.As(err, &waits) {
+	waits, ok := errors.AsType[*job.Unavailable](err)
+	if !ok {
 		return err
 	}
 	return &job.Unavailable{

@@ -33,8 +33,9 @@ type request struct {
 // context governs it until it is closed, and Close must be called.
 type response struct {
 	*http.Response
-	parent  context.Context //nolint:containedctx // Read has no other way to tell whose end it was
-	ctx     context.Context //nolint:containedctx // as above
+
+	parent  context.Context // the caller's: tells whose end it was
+	ctx     context.Context // of the request, ended by its limits too
 	cancel  context.CancelCauseFunc
 	opening *time.Timer
 	idle    *time.Timer
@@ -59,7 +60,7 @@ func send(ctx context.Context, client *http.Client, r request) (*response, error
 		return nil, abandon(errors.New("the URL cannot be put into a request"))
 	}
 	req.Header = r.header
-	resp, err := client.Do(req) //nolint:gosec // the URL is the operator's, or has passed the guard
+	resp, err := client.Do(req) //nolint:bodyclose // the response closes it
 	if err != nil {
 		return nil, abandon(err)
 	}
