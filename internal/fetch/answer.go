@@ -151,7 +151,7 @@ func (a *answer) finish() error {
 		return err
 	}
 	if settled.Verdict != job.Completed {
-		return &Settled{Answer: settled}
+		return &job.Settled{Answer: settled}
 	}
 	return nil
 }

@@ -204,7 +204,7 @@ func TestStreamedPayloadThatIsNotCompleted(t *testing.T) {
 		`"status":"running","extensions":{"retry_after":9}`: {Verdict: job.Running, RetryAfter: 9 * time.Second},
 	} {
 		_, err := read(long, rest)
-		var settled *Settled
+		var settled *job.Settled
 		require.ErrorAs(t, err, &settled)
 		require.Equal(t, want, settled.Answer)
 	}

@@ -136,7 +136,7 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*respons
 		}
 		r.drain()
 	}
-	return nil, &job.Refused{Err: fmt.Errorf("the job API refuses the token with 401; %s", c.tokens.advice())}
+	return nil, &job.Refused{By: job.API, Err: fmt.Errorf("the job API refuses the token with 401; %s", c.tokens.advice())}
 }
 
 func (c *Client) get(ctx context.Context, e endpoint, token secret.String, path []string) (*response, error) {

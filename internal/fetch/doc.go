@@ -4,7 +4,7 @@
 // Every error says what to do with the job. A [job.Failure] settles it; a
 // [job.Refused] concerns every job and pauses polling; a [job.Unavailable]
 // means that the job waits and is polled again. A stream that finds out at its
-// end that the job is not completed returns a [Settled]. The end of the
+// end that the job is not completed returns a [job.Settled]. The end of the
 // caller's context comes back as itself, with its cause.
 //
 // The package does not wait between polls, keeps nothing about a job from one

@@ -13,11 +13,6 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 )
 
-// ErrLength is what the error of a download wraps that ended before its own
-// Content-Length, in good order, and could not be resumed. Network trouble
-// does not look like that; a file host that is wrong about its files does.
-var ErrLength = errors.New("the download is shorter than its own Content-Length")
-
 // download is a [job.Source] that heals: a connection that breaks or stalls is
 // replaced by one that goes on at the same byte, and a URL that has expired by
 // a fresh one of the same file.
@@ -46,7 +41,7 @@ type download struct {
 // 0. It returns when the file's bytes are about to come, so that size and
 // content type are known. ctx governs the download until it is closed.
 //
-// Besides the errors of the package there is [ErrLength], inside the
+// Besides the errors of the package there is [job.ErrLength], inside the
 // [job.Unavailable] that a Read returns.
 func (c *Client) Open(ctx context.Context, id job.ID, index int, file job.File) (job.Source, error) {
 	d := &download{
@@ -169,7 +164,7 @@ func (d *download) endedShort() bool {
 // stuck is the error of a download that cannot go on where it is.
 func (d *download) stuck(why string) error {
 	if d.endedShort() {
-		return &job.Unavailable{Err: fmt.Errorf("%w: it ended at byte %d of %d, and %s", ErrLength, d.offset, d.total, why)}
+		return &job.Unavailable{Err: fmt.Errorf("%w: it ended at byte %d of %d, and %s", job.ErrLength, d.offset, d.total, why)}
 	}
 	err := fmt.Errorf("the download broke off at byte %d, and %s", d.offset, why)
 	if d.broken != nil {

@@ -38,7 +38,7 @@ func outcomeOf(t *testing.T, body io.Reader) outcome {
 		require.NoError(t, answer.Close())
 	}
 	var (
-		settled *Settled
+		settled *job.Settled
 		failure *job.Failure
 		waits   *job.Unavailable
 	)

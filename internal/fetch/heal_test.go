@@ -125,7 +125,7 @@ func TestDownloadThatBringsNoByteIsGivenUp(t *testing.T) {
 			heal(t, nil, script(c.files...), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
 				requireUnavailable(t, err)
 				require.ErrorContains(t, err, c.want)
-				require.NotErrorIs(t, err, ErrLength)
+				require.NotErrorIs(t, err, job.ErrLength)
 				require.LessOrEqual(t, took, defaultIdleLimit)
 				require.Greater(t, took, defaultIdleLimit-3*time.Second)
 			})
@@ -176,7 +176,7 @@ func TestDownloadThatCannotGoOn(t *testing.T) {
 			t.Parallel()
 			heal(t, nil, script(files...), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
 				requireUnavailable(t, err)
-				require.NotErrorIs(t, err, ErrLength)
+				require.NotErrorIs(t, err, job.ErrLength)
 				require.Zero(t, took)
 			})
 		})
@@ -201,7 +201,7 @@ func TestDownloadThatIsShorterThanItsLength(t *testing.T) {
 			t.Parallel()
 			heal(t, nil, script(files...), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
 				requireUnavailable(t, err)
-				require.ErrorIs(t, err, ErrLength)
+				require.ErrorIs(t, err, job.ErrLength)
 			})
 		})
 	}

@@ -36,11 +36,11 @@ type grant struct {
 func (c *Client) fetchToken(ctx context.Context) (secret.String, time.Duration, error) {
 	clientSecret, err := c.cfg.ClientSecret.Reread()
 	if err != nil {
-		return secret.String{}, 0, &job.Refused{Err: fmt.Errorf("NITRO_CLIENT_SECRET cannot be read: %w", err)}
+		return secret.String{}, 0, &job.Refused{By: job.API, Err: fmt.Errorf("NITRO_CLIENT_SECRET cannot be read: %w", err)}
 	}
 	body, err := json.Marshal(map[string]string{"clientID": c.cfg.ClientID, "clientSecret": clientSecret.Reveal()})
 	if err != nil {
-		return secret.String{}, 0, &job.Refused{Err: errors.New("NITRO_CLIENT_ID or NITRO_CLIENT_SECRET cannot be put into JSON")}
+		return secret.String{}, 0, &job.Refused{By: job.API, Err: errors.New("NITRO_CLIENT_ID or NITRO_CLIENT_SECRET cannot be put into JSON")}
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
 	r, err := c.send(ctx, endpointToken, http.MethodPost, header, body, "oauth", "token")
@@ -84,7 +84,7 @@ func refusedGrant(r *response, g grant, d document, clientSecret secret.String) 
 	}
 	switch r.StatusCode {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
-		return &job.Refused{Err: fmt.Errorf("the API's token endpoint refuses the credentials with %d%s; check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET", r.StatusCode, said)}
+		return &job.Refused{By: job.API, Err: fmt.Errorf("the API's token endpoint refuses the credentials with %d%s; check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET", r.StatusCode, said)}
 	}
 	return &job.Unavailable{
 		Err:        fmt.Errorf("the API's token endpoint answers %d%s", r.StatusCode, said),

@@ -8,17 +8,6 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 )
 
-// Settled is the error of a payload's Read when the rest of the answer said
-// that the job is not completed after all. Polling again would bring the same
-// answer, so it carries the verdict: Failed, Canceled or Running.
-type Settled struct {
-	Answer job.Answer
-}
-
-func (s *Settled) Error() string {
-	return fmt.Sprintf("the answer ends by saying that the job is %s", s.Answer.Verdict)
-}
-
 // interrupted is the end of the caller's context. It matches both the
 // context's error and its cause.
 type interrupted struct {
@@ -44,7 +33,7 @@ func unavailable(err error) error {
 	if refused, ok := errors.AsType[*job.Refused](err); ok {
 		return refused
 	}
-	if settled, ok := errors.AsType[*Settled](err); ok {
+	if settled, ok := errors.AsType[*job.Settled](err); ok {
 		return settled
 	}
 	if waits, ok := errors.AsType[*job.Unavailable](err); ok {

@@ -115,13 +115,14 @@ func (s *StoreError) Error() string { return s.Err.Error() }
 
 func (s *StoreError) Unwrap() error { return s.Err }
 
-// ErrLength is the error of a download whose body disagrees with the length
-// that it announced itself.
+// ErrLength is the error of a download that ended, in good order, before the
+// length that it announced itself, and could not be resumed. Network trouble
+// does not look like that; a file host that is wrong about its files does.
 var ErrLength = errors.New("the download disagrees with its own length")
 
 // Settled is the error of a payload's Read when the rest of the API's answer
-// says that the job is not completed after all: the result that stood before
-// it counts for nothing, Answer does.
+// says that the job is not completed after all. Polling again would bring the
+// same answer, so it carries the verdict: Failed, Canceled or Running.
 type Settled struct {
 	Answer Answer
 }

@@ -1,0 +1,190 @@
+package fetch
+
+import (
+	"compress/gzip"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/secret"
+)
+
+// overTLS starts a server that speaks HTTP/2, and a client that trusts it.
+func overTLS(t testing.TB, handler http.HandlerFunc) (*httptest.Server, *Client) {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	client := newClient(t, server.URL)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	for _, c := range []*http.Client{client.api, client.files} {
+		transport, ok := c.Transport.(*http.Transport)
+		require.True(t, ok)
+		transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+		transport.TLSClientConfig.RootCAs = roots
+		transport.TLSClientConfig.NextProtos = nil
+	}
+	return server, client
+}
+
+func TestPollAndDownloadOverHTTP2(t *testing.T) {
+	t.Parallel()
+	file := strings.Repeat("0123456789abcdef", 64<<10)
+	var server *httptest.Server
+	server, client := overTLS(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 2 {
+			w.WriteHeader(http.StatusHTTPVersionNotSupported)
+			return
+		}
+		if r.URL.Path == "/f" {
+			w.Header().Set("ETag", etag)
+			http.ServeContent(&dropping{ResponseWriter: w, left: 700 << 10}, r, "f", time.Time{}, strings.NewReader(file))
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+server.URL+`/f"}}`))
+	})
+	answer, err := client.Poll(t.Context(), testID)
+	require.NoError(t, err)
+	got, err := readAll(client.Open(t.Context(), testID, 0, answer.Files[0]))
+	require.NoError(t, err)
+	require.Equal(t, file, got)
+}
+
+func TestAnswerInGzip(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("all work and no play ", 20_000)
+	api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = io.WriteString(z, completed(`"`+text+`"`))
+		_ = z.Close()
+	})
+	answer, err := newClient(t, api.URL).Poll(t.Context(), testID)
+	require.NoError(t, err)
+	require.Equal(t, text, contents(t, answer))
+
+	answer, err = newClient(t, api.URL, func(c *Config) { c.MaxResultBytes = 100_000 }).Poll(t.Context(), testID)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, answer.Payload)
+	requireReason(t, err, job.ReasonResultTooLarge)
+	require.NoError(t, answer.Close())
+}
+
+func TestAnswerOverAConnectionThatBreaks(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int{100, 3 * windowBytes} {
+		for _, declared := range []bool{true, false} {
+			api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				body := completed(`"` + strings.Repeat("x", length) + `"`)
+				w.Header().Set("Content-Type", "application/json")
+				if declared {
+					w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+				}
+				_, _ = io.WriteString(&dropping{ResponseWriter: w, left: len(body) - 50}, body)
+			})
+			answer, err := newClient(t, api.URL).Poll(t.Context(), testID)
+			if err == nil {
+				_, err = io.Copy(io.Discard, answer.Payload)
+				require.NoError(t, answer.Close())
+			}
+			requireUnavailable(t, err)
+		}
+	}
+}
+
+// Polls share windows and connections. None may see another's bytes.
+func TestManyPollsAndDownloadsAtOnce(t *testing.T) {
+	t.Parallel()
+	const jobs = 64
+	text := func(id string) string { return strings.Repeat(id+" ", 20_000) }
+	var server *httptest.Server
+	server = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		id := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/files/"):
+			if r.Header.Get("Authorization") != "" {
+				w.WriteHeader(http.StatusTeapot)
+			}
+			_, _ = io.WriteString(w, text(id))
+		case strings.HasSuffix(id, "1"):
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+server.URL+`/files/`+id+`"}}`))
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, completed(`"`+text(id)+`"`))
+		}
+	})
+	client := newClient(t, server.URL)
+	one := func(id job.ID) (string, error) {
+		answer, err := client.Poll(t.Context(), id)
+		if err != nil {
+			return "", err
+		}
+		if answer.Payload != nil {
+			return readAll(answer.Payload, nil)
+		}
+		return readAll(client.Open(t.Context(), id, 0, answer.Files[0]))
+	}
+	var all sync.WaitGroup
+	var wrong atomic.Int32
+	for n := range jobs {
+		all.Go(func() {
+			id := fmt.Sprintf("job-%d", n)
+			if got, err := one(job.ID(id)); err != nil || got != text(id) {
+				wrong.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	require.Zero(t, wrong.Load())
+}
+
+// The token goes to the API and nowhere else: not to the file host, not when a
+// URL is renewed, not after a redirect.
+func TestTokenIsNeverSentToAFileHost(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Int32
+	var leaked atomic.Bool
+	var files *httptest.Server
+	files = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		seen.Add(1)
+		if strings.Contains(fmt.Sprint(r.Header, r.URL), testToken) {
+			leaked.Store(true)
+		}
+		switch r.URL.Path {
+		case "/expired":
+			w.WriteHeader(http.StatusForbidden)
+		case "/moved":
+			http.Redirect(w, r, files.URL+"/f", http.StatusTemporaryRedirect)
+		default:
+			_, _ = io.WriteString(w, "content")
+		}
+	})
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+testToken {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+files.URL+`/moved"}}`))
+	})
+	got, err := readAll(newClient(t, api.URL).Open(t.Context(), testID, 0, job.File{URL: secret.New(files.URL + "/expired")}))
+	require.NoError(t, err)
+	require.Equal(t, "content", got)
+	require.EqualValues(t, 3, seen.Load())
+	require.False(t, leaked.Load())
+}

@@ -1,0 +1,37 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+func TestErrorsKeepTheirMeaning(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("stop"))
+	for _, err := range []error{
+		job.Fail(job.ReasonJobExpired, "x"), &job.Refused{Err: errors.New("x")}, &job.Settled{Answer: job.Answer{Verdict: job.Canceled}}, interruption(ctx),
+	} {
+		require.Equal(t, err, unavailable(fmt.Errorf("wrapped: %w", err)))
+		require.Equal(t, err, during("read", err))
+	}
+	plain := errors.New("no route")
+	require.Equal(t, &job.Unavailable{Err: plain}, unavailable(plain))
+}
+
+func TestDuringKeepsWhatTheAPIAsksFor(t *testing.T) {
+	t.Parallel()
+	err := &job.Unavailable{Err: errors.New("busy"), RetryAfter: time.Minute, Throttled: true}
+	waits := requireUnavailable(t, during("ask", err))
+	require.EqualError(t, waits, "ask: busy")
+	require.Equal(t, time.Minute, waits.RetryAfter)
+	require.True(t, waits.Throttled)
+	require.EqualError(t, err, "busy", "an error that others may hold is not changed")
+}
