@@ -28,6 +28,7 @@ const patience = 90 * time.Second
 type world struct {
 	t      *testing.T
 	nats   *embedded.NATS
+	dir    string // of the nats-server
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	api    *simulator.Server
@@ -38,9 +39,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, bucket: bucketName(t)}
+	w := &world{t: t, bucket: bucketName(t), dir: t.TempDir()}
 	var err error
-	w.nats, err = embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: t.TempDir()})
+	w.nats, err = embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: w.dir})
 	require.NoError(t, err)
 	t.Cleanup(func() { w.nats.Stop() })
 	w.api, err = simulator.Start(simulator.Options{ValidateAnswers: true})
@@ -177,6 +178,12 @@ func sameBytes(t *testing.T, want, have io.Reader) bool {
 func (w *world) nothingLeft() {
 	w.t.Helper()
 	w.eventually("messages are left behind", func() bool { return w.count("JOBS")+w.count("JOBS_WAIT") == 0 })
+	w.noUploads()
+}
+
+// noUploads asserts that no multipart upload is left in the bucket.
+func (w *world) noUploads() {
+	w.t.Helper()
 	uploads, err := w.s3.ListMultipartUploads(w.t.Context(), &awss3.ListMultipartUploadsInput{Bucket: &w.bucket})
 	require.NoError(w.t, err)
 	require.Empty(w.t, uploads.Uploads)

@@ -97,6 +97,7 @@ func (w *Worker) Run(ctx, stop context.Context) error {
 	w.apiGate.start(ctx)
 	w.s3Gate.start(ctx)
 	err := w.pull(ctx)
+	w.log.Info("draining", zap.Duration("timeout", w.cfg.DrainTimeout))
 	w.drain(stopWorking, stopSettling)
 	w.apiGate.stop()
 	w.s3Gate.stop()
