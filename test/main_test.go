@@ -18,6 +18,7 @@ var (
 	s3     *embedded.S3
 	worker string // the binary, built with the race detector when the tests are
 	plain  string // the binary as it ships
+	root   string // of the project; the S3 gateway changes the working directory
 )
 
 const (
@@ -49,6 +50,10 @@ func gatewayLeftovers() []goleak.Option {
 }
 
 func runTests(m *testing.M) (int, error) {
+	var err error
+	if root, err = filepath.Abs(".."); err != nil {
+		return 0, err
+	}
 	dir, err := os.MkdirTemp("", "jobferry-test-")
 	if err != nil {
 		return 0, err

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/jobferry/jobferry/internal/simulator"
@@ -15,10 +14,6 @@ func printPlaces(out io.Writer, o options, s *stack) {
 	if s.api != nil {
 		api = s.api.APIURL() + "  (simulated)"
 	}
-	dir, err := filepath.Abs(o.dir)
-	if err != nil {
-		dir = o.dir
-	}
 	fmt.Fprintf(out, `Jobferry, everything in one process
   NATS     %s
   S3       %s  bucket %s, access key %s, secret key %s
@@ -26,7 +21,7 @@ func printPlaces(out io.Writer, o options, s *stack) {
   worker   http://%s/readyz, /metrics
   data     %s
 
-`, s.nats.URL(), s.s3.URL(), bucket, accessKey, secretKey, api, s.daemon.HTTPAddr(), dir)
+`, s.nats.URL(), s.s3.URL(), bucket, accessKey, secretKey, api, s.daemon.HTTPAddr(), o.dir)
 }
 
 // printHints says how to look at the results and how to go on. sample is the

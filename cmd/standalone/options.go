@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/jobferry/jobferry/internal/config"
@@ -27,8 +28,7 @@ type usageError struct{ error }
 
 // parse returns the flags and what loads the worker's settings. It returns
 // [pflag.ErrHelp] after the help was printed.
-func parse(args []string, out io.Writer) (options, *config.Loader, error) {
-	var o options
+func parse(args []string, out io.Writer) (o options, settings *config.Loader, err error) {
 	flags := pflag.NewFlagSet("standalone", pflag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.BoolVar(&o.once, "once", false, "end when all samples have settled, with exit status 0 if each settled as it should")
@@ -37,7 +37,7 @@ func parse(args []string, out io.Writer) (options, *config.Loader, error) {
 	flags.StringVar(&o.s3Addr, "s3-addr", "127.0.0.1:9000", "address of the S3 server; port 0 picks a free one")
 	flags.StringVar(&o.apiAddr, "api-addr", "127.0.0.1:9080", "address of the simulated job API; port 0 picks a free one")
 	flags.StringVar(&o.httpAddr, "http-addr", "127.0.0.1:8080", "address of the worker's own HTTP server; port 0 picks a free one")
-	settings := config.Bind(flags, config.SectionAPI, config.SectionS3, config.SectionNATS,
+	settings = config.Bind(flags, config.SectionAPI, config.SectionS3, config.SectionNATS,
 		config.SectionSubjects, config.SectionStreams, config.SectionWork, config.SectionLog)
 	for _, own := range []string{"nats-url", "nats-context", "worker-http-addr"} {
 		flags.Lookup(own).Hidden = true // where the embedded servers are
@@ -47,7 +47,7 @@ func parse(args []string, out io.Writer) (options, *config.Loader, error) {
 		fmt.Fprintf(out, "standalone runs a nats-server, an S3 server, a simulated job API and the worker in one process.\n\n"+
 			"  go run ./cmd/standalone\n  go run ./cmd/standalone --once --dir \"$(mktemp -d)\" --nats-addr 127.0.0.1:0\n\n%s", flags.FlagUsages())
 	}
-	if err := flags.Parse(args); err != nil {
+	if err = flags.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return options{}, nil, err
 		}
@@ -55,6 +55,11 @@ func parse(args []string, out io.Writer) (options, *config.Loader, error) {
 	}
 	if flags.NArg() > 0 {
 		return options{}, nil, usageError{fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))}
+	}
+	// The embedded S3 server changes the working directory: no path may
+	// depend on it.
+	if o.dir, err = filepath.Abs(o.dir); err != nil {
+		return options{}, nil, err
 	}
 	return o, settings, nil
 }
