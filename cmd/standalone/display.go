@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/go-units"
@@ -37,6 +38,9 @@ func newDisplay(ctx context.Context, out io.Writer, rows []*row, progress progre
 	return &lines{out: out}
 }
 
+// idColumn is as wide as the longest ID of a sample.
+const idColumn = "%-42s"
+
 // lines prints one line for each sample that has settled.
 type lines struct{ out io.Writer }
 
@@ -44,7 +48,7 @@ func (*lines) started(r *row, at time.Time) { r.submitted = at }
 
 func (l *lines) settled(r *row, event job.Event) {
 	r.event = &event
-	fmt.Fprintf(l.out, "%-38s %s\n", r.sample.Job.ID, describe(event.Data))
+	fmt.Fprintf(l.out, idColumn+" %s\n", r.sample.Job.ID, describe(event.Data))
 }
 
 func (*lines) close() {}
@@ -56,9 +60,12 @@ type bars struct {
 	stop     context.CancelFunc
 	drawing  sync.WaitGroup
 
-	mu   sync.Mutex
 	bars map[*row]*mpb.Bar
-	says map[*row]string
+	says map[*row]*atomic.Pointer[string]
+
+	// mu guards the rows. It is never held in a call to a bar: the bar waits
+	// for its decorators, and they must not wait for us.
+	mu sync.Mutex
 }
 
 // full is the length of a bar.
@@ -70,23 +77,20 @@ const redraw = 100 * time.Millisecond
 func newBars(ctx context.Context, out io.Writer, rows []*row, progress progressFunc) *bars {
 	ctx, stop := context.WithCancel(ctx)
 	b := &bars{
-		progress: progress, stop: stop, bars: map[*row]*mpb.Bar{}, says: map[*row]string{},
+		progress: progress, stop: stop, bars: map[*row]*mpb.Bar{}, says: map[*row]*atomic.Pointer[string]{},
 		pool: mpb.New(mpb.WithOutput(out), mpb.WithRefreshRate(redraw), mpb.WithWidth(20)),
 	}
 	for _, r := range rows {
+		says := &atomic.Pointer[string]{}
+		says.Store(new(string))
+		b.says[r] = says
 		b.bars[r] = b.pool.AddBar(full,
-			mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-38s", r.sample.Job.ID))),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return b.said(r) })),
+			mpb.PrependDecorators(decor.Name(fmt.Sprintf(idColumn, r.sample.Job.ID))),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return *says.Load() })),
 		)
 	}
 	b.drawing.Go(func() { b.draw(ctx, rows) })
 	return b
-}
-
-func (b *bars) said(r *row) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.says[r]
 }
 
 func (b *bars) draw(ctx context.Context, rows []*row) {
@@ -106,13 +110,17 @@ func (b *bars) draw(ctx context.Context, rows []*row) {
 
 func (b *bars) update(r *row) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if r.event != nil || r.submitted.IsZero() {
-		return
+	onItsWay := r.event == nil && !r.submitted.IsZero()
+	b.mu.Unlock()
+	if onItsWay {
+		part, says := b.progress(r)
+		b.set(r, min(int64(part*full), full-1), says)
 	}
-	part, says := b.progress(r)
-	b.says[r] = says
-	b.bars[r].SetCurrent(min(int64(part*full), full-1))
+}
+
+func (b *bars) set(r *row, part int64, says string) {
+	b.says[r].Store(&says)
+	b.bars[r].SetCurrent(part)
 }
 
 func (b *bars) started(r *row, at time.Time) {
@@ -123,10 +131,9 @@ func (b *bars) started(r *row, at time.Time) {
 
 func (b *bars) settled(r *row, event job.Event) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	r.event = &event
-	b.says[r] = describe(event.Data)
-	b.bars[r].SetCurrent(full)
+	b.mu.Unlock()
+	b.set(r, full, describe(event.Data))
 }
 
 func (b *bars) close() {
@@ -155,9 +162,16 @@ func describe(data job.EventData) string {
 		size += object.Size
 	}
 	if len(data.Objects) > 0 {
-		words = append(words, fmt.Sprintf("%d object(s), %s", len(data.Objects), units.BytesSize(float64(size))))
+		words = append(words, count(len(data.Objects), "object"), units.BytesSize(float64(size)))
 	}
-	words = append(words, fmt.Sprintf("after %v and %d poll(s)",
-		data.SettledAt.Sub(data.SubmittedAt).Round(10*time.Millisecond), data.Polls))
-	return strings.Join(words, ", ")
+	took := data.SettledAt.Sub(data.SubmittedAt).Round(10 * time.Millisecond)
+	return fmt.Sprintf("%s after %v and %s", strings.Join(words, ", "), took, count(data.Polls, "poll"))
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

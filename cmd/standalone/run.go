@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/daemon"
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
@@ -51,15 +52,19 @@ func (s *stack) work(ctx context.Context, show func(context.Context) error) erro
 // show submits the samples and follows them to their end. The real API knows
 // no samples.
 func (s *stack) show(ctx context.Context, o options, out io.Writer) error {
+	names, err := consumer.NewNames(s.cfg.Worker.SubjectPrefix)
+	if err != nil {
+		return err
+	}
 	if s.api == nil {
-		printHints(out, s, "")
+		printHints(out, s, names, "")
 		if o.once {
 			return usageError{errors.New("--once settles samples, which the real API does not know; unset NITRO_API_URL")}
 		}
 		<-ctx.Done()
 		return nil
 	}
-	show, err := newShow(ctx, s, out)
+	show, err := newShow(ctx, s, names, out)
 	if err != nil {
 		return err
 	}
@@ -78,7 +83,7 @@ func (s *stack) show(ctx context.Context, o options, out io.Writer) error {
 		fmt.Fprintf(out, "all %d samples settled as they should\n", len(show.rows))
 		return nil
 	}
-	printHints(out, s, show.rows[0].sample.Job.ID)
+	printHints(out, s, names, show.rows[0].sample.Job.ID)
 	<-ctx.Done()
 	return nil
 }

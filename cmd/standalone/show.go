@@ -36,11 +36,7 @@ type row struct {
 }
 
 // newShow subscribes to the events before anything is submitted.
-func newShow(ctx context.Context, s *stack, out io.Writer) (*show, error) {
-	names, err := consumer.NewNames(s.cfg.Worker.SubjectPrefix)
-	if err != nil {
-		return nil, err
-	}
+func newShow(ctx context.Context, s *stack, names consumer.Names, out io.Writer) (*show, error) {
 	nc, err := broker.ConnectOnce(ctx, s.cfg.NATS, "jobferry standalone", zap.NewNop())
 	if err != nil {
 		return nil, err
