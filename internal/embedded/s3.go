@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -204,15 +203,15 @@ func pickS3Addr(ctx context.Context, addr string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("listen for S3 on %s: %w", addr, err)
 	}
-	picked := listener.Addr().(*net.TCPAddr)
 	if err := listener.Close(); err != nil {
 		return "", fmt.Errorf("let go of %s: %w", addr, err)
 	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
+	host, _, hostErr := net.SplitHostPort(addr)
+	_, port, portErr := net.SplitHostPort(listener.Addr().String())
+	if err := errors.Join(hostErr, portErr); err != nil {
 		return "", fmt.Errorf("read the S3 address %s: %w", addr, err)
 	}
-	return net.JoinHostPort(host, strconv.Itoa(picked.Port)), nil
+	return net.JoinHostPort(host, port), nil
 }
 
 func createBuckets(ctx context.Context, url string, opts S3Options) error {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -85,7 +86,8 @@ func (f *TLSFront) carry(client net.Conn) {
 		return
 	}
 	defer f.untrack(client)
-	server, err := net.Dial("tcp", f.backend)
+	var dialer net.Dialer
+	server, err := dialer.DialContext(context.Background(), "tcp", f.backend) // Close cuts it
 	if err != nil {
 		return
 	}

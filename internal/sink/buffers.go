@@ -10,17 +10,12 @@ import (
 // memory is bounded under load and given back after it.
 type buffers struct {
 	slots chan struct{}
+	size  int64 // bytes of each
 	pool  sync.Pool
 }
 
 func newBuffers(slots int, size int64) *buffers {
-	return &buffers{
-		slots: make(chan struct{}, slots),
-		pool: sync.Pool{New: func() any {
-			buffer := make([]byte, size)
-			return &buffer
-		}},
-	}
+	return &buffers{slots: make(chan struct{}, slots), size: size}
 }
 
 // borrow waits for a slot. The caller calls release exactly once, after which
@@ -31,7 +26,11 @@ func (b *buffers) borrow(ctx context.Context) (buffer []byte, release func(), er
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
-	pooled := b.pool.Get().(*[]byte)
+	pooled, ok := b.pool.Get().(*[]byte)
+	if !ok {
+		fresh := make([]byte, b.size)
+		pooled = &fresh
+	}
 	return *pooled, func() {
 		b.pool.Put(pooled)
 		<-b.slots

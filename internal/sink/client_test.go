@@ -59,6 +59,7 @@ func TestNewTrustsTheCABundle(t *testing.T) {
 	require.NoError(t, newFromEnvironment(t, Config{Bucket: testBucket, PathStyle: true}).Probe(t.Context()))
 
 	t.Setenv("AWS_CA_BUNDLE", "")
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
 	err := newFromEnvironment(t, Config{Bucket: testBucket, PathStyle: true}).Probe(t.Context())
 	requireTransient(t, err)
 	require.ErrorContains(t, err, "certificate")
@@ -156,7 +157,7 @@ func TestWatchedConnIsPatientWithASlowPeer(t *testing.T) {
 		defer far.Close()
 		go func() {
 			for range 3 {
-				time.Sleep(stallTimeout - time.Second) // of the test's own clock
+				<-time.After(stallTimeout - time.Second) // by the test's own clock
 				_, _ = far.Read(make([]byte, 1))
 			}
 		}()

@@ -124,7 +124,7 @@ func (c Config) checkEncryption() error {
 func (c Config) checkSizes() error {
 	var problems []error
 	if c.Transfers < 1 {
-		problems = append(problems, fmt.Errorf("the number of transfers is %d: it must be at least 1", c.Transfers))
+		problems = append(problems, fmt.Errorf("WORKER_TRANSFERS is %d: it must be at least 1", c.Transfers))
 	}
 	if c.PartSize < minPartSize || c.PartSize > maxPartSize {
 		problems = append(problems, fmt.Errorf("the part size is %d bytes: it must be between %d and %d",

@@ -28,7 +28,7 @@ func TestConfigValidate(t *testing.T) {
 		"storage class":   {Config{Bucket: "b", StorageClass: "two words"}, []string{`S3_STORAGE_CLASS is "two words"`}},
 		"encryption":      {Config{Bucket: "b", SSE: "rot13"}, []string{`S3_SSE is "rot13"`, "AES256"}},
 		"key without KMS": {Config{Bucket: "b", SSE: "AES256", SSEKMSKeyID: "k"}, []string{"S3_SSE_KMS_KEY_ID", "aws:kms"}},
-		"sizes":           {Config{Bucket: "b", Transfers: -1, PartSize: 1}, []string{"transfers is -1", "part size is 1 "}},
+		"sizes":           {Config{Bucket: "b", Transfers: -1, PartSize: 1}, []string{"WORKER_TRANSFERS is -1", "part size is 1 "}},
 		"everything": {
 			Config{Prefix: "/", StorageClass: "-/", SSE: "x", PartSize: -1},
 			[]string{"S3_BUCKET", "S3_PREFIX", "S3_STORAGE_CLASS", "S3_SSE", "part size"},

@@ -112,20 +112,18 @@ func ext(contentType, suggested string) string {
 }
 
 // storedContentType is what an object is stored with: the content type as it
-// was given when it is one, without its parameters when only these are broken,
-// and the type of bytes when it is none.
+// was given, without its parameters when these are no good, and the type of
+// mere bytes when it is none at all.
 func storedContentType(given string) string {
 	mediaType, _, err := mime.ParseMediaType(given)
-	if !mediaTypeForm.MatchString(mediaType) {
-		return octetStream
-	}
 	switch {
-	case err == nil && len(given) <= maxContentType && isPrintable(given):
-		return strings.TrimSpace(given)
-	case err == nil, errors.Is(err, mime.ErrInvalidMediaParameter):
+	case !mediaTypeForm.MatchString(mediaType):
+		return octetStream
+	case err != nil || len(given) > maxContentType || !isPrintable(given):
 		return mediaType
+	default:
+		return strings.TrimSpace(given)
 	}
-	return octetStream
 }
 
 func isPrintable(s string) bool {

@@ -88,6 +88,16 @@ func requireStored(t *testing.T, store *Store, object job.Object, size int64) {
 	require.NotContains(t, object.ETag, `"`)
 }
 
+// headChecksum is what the store says of an object's checksum.
+func headChecksum(t *testing.T, store *Store, where location) string {
+	t.Helper()
+	head, err := store.client.HeadObject(t.Context(), &s3.HeadObjectInput{
+		Bucket: &where.bucket, Key: &where.key, ChecksumMode: types.ChecksumModeEnabled,
+	})
+	require.NoError(t, err)
+	return aws.ToString(head.ChecksumCRC64NVME)
+}
+
 // referenceChecksum is the same checksum by the standard library.
 func referenceChecksum(body []byte) string {
 	const nvme = 0x9a6c9329ac4bc9b5

@@ -34,7 +34,7 @@ func TestStreamDeliversASource(t *testing.T) {
 			require.Equal(t, referenceChecksum([]byte(text)), st.checksum())
 			n, err := st.Read(make([]byte, 1))
 			require.Zero(t, n)
-			require.Equal(t, io.EOF, err, "a second end")
+			require.ErrorIs(t, err, io.EOF, "a second end")
 		}
 	}
 }
@@ -61,8 +61,8 @@ func TestStreamTakesOnlyABareEOF(t *testing.T) {
 	for _, size := range []int64{3, -1} {
 		st := newStream(pdf(thenErr(strings.NewReader("abc"), wrapped), size))
 		_, err := io.ReadAll(st)
-		require.Equal(t, wrapped, err)
-		require.Equal(t, wrapped, st.failure())
+		require.ErrorIs(t, err, wrapped)
+		require.ErrorIs(t, st.failure(), wrapped)
 		require.False(t, st.whole())
 	}
 }
@@ -75,7 +75,7 @@ func TestStreamFill(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "twelve b", string(buffer[:n]))
 	n, err = st.fill(buffer)
-	require.Equal(t, io.EOF, err)
+	require.ErrorIs(t, err, io.EOF)
 	require.Equal(t, "ytes", string(buffer[:n]))
 	n, _ = st.fill(buffer)
 	require.Zero(t, n)
