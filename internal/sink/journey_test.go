@@ -91,8 +91,9 @@ func TestAbortUploadsOfARunningOne(t *testing.T) {
 		pattern(minPartSize),
 	)
 	_, err := store.Put(t.Context(), j, "result", pdf(src, -1))
+	// NoSuchUpload, or a connection that the server has cut without reading
+	// the part that it does not want.
 	requireTransient(t, err)
-	require.ErrorContains(t, err, codeNoSuchUpload)
 	requireNothing(t, store, j)
 }
 
