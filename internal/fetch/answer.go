@@ -10,6 +10,8 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 )
 
+// errNoStatus is an answer that says nothing about the job. A proxy's error
+// document looks like that; the job must not be judged by it.
 var errNoStatus = errors.New("the job API's answer has no status")
 
 // answer reads one JSON answer, its members in whatever order they come. An
@@ -65,6 +67,8 @@ func (c *Client) readJSON(b *body, fits bool) (job.Answer, error) {
 	return a.judge()
 }
 
+// unreadable is the error of an answer that cannot be read to its end: cut short,
+// or not JSON. What it would have said, the next poll asks for.
 func unreadable(err error) error { return during("read the job API's answer", err) }
 
 // walk reads member by member, to the end of the answer or to a payload.
@@ -112,6 +116,8 @@ func (a *answer) member(name string) error {
 	return a.lexer.skip()
 }
 
+// keep holds a small member. One that is too long to be what it should be is
+// read over, and counts as absent.
 func (a *answer) keep(into *[]byte) (err error) {
 	*into, _, err = a.lexer.capture(memberLimit)
 	return err
@@ -162,6 +168,8 @@ func (a *answer) notCompleted() bool {
 	return a.status != nil && verdict(*a.status) != job.Completed
 }
 
+// invalid is a completed result of no shape that is understood. Asking again
+// would bring the same one.
 func invalid(format string, args ...any) *job.Failure {
 	return &job.Failure{Reason: job.ReasonResultInvalid, Err: fmt.Errorf(format, args...)}
 }

@@ -100,6 +100,8 @@ func (c *Client) fileClient() *http.Client {
 	}
 }
 
+// transport is what both sides have in common. Each has its own: a connection
+// pool that both used could lend the API's connections to a result's URL.
 func (c *Client) transport(dialer *net.Dialer) *http.Transport {
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
@@ -139,6 +141,7 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*respons
 	return nil, &job.Refused{By: job.API, Err: fmt.Errorf("the job API refuses the token with 401; %s", c.tokens.advice())}
 }
 
+// get makes one authorized request.
 func (c *Client) get(ctx context.Context, e endpoint, token secret.String, path []string) (*response, error) {
 	header := http.Header{"Authorization": {"Bearer " + token.Reveal()}}
 	r, err := c.send(ctx, e, http.MethodGet, header, nil, path...)

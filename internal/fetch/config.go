@@ -55,6 +55,7 @@ type Config struct {
 	IdleConns int
 }
 
+// withDefaults fills in what was left at zero.
 func (c Config) withDefaults() Config {
 	c.MaxResultBytes = orDefault(c.MaxResultBytes, defaultMaxResultBytes)
 	c.RequestTimeout = orDefault(c.RequestTimeout, defaultRequestTimeout)
@@ -98,6 +99,8 @@ func positive[T int | int64 | time.Duration](what string, value T) error {
 	return fmt.Errorf("%s is %v; it must be positive", what, value)
 }
 
+// validateCredentials wants one way to be authorized, and only one: with two, a
+// stale token could hide that the other has been set up well.
 func (c Config) validateCredentials() error {
 	hasClient := c.ClientID != "" || c.ClientSecret != nil
 	switch {
@@ -115,6 +118,7 @@ func (c Config) validateCredentials() error {
 	return readable("NITRO_CLIENT_SECRET", c.ClientSecret)
 }
 
+// readable names the variable whose credential cannot be read.
 func readable(variable string, credential Credential) error {
 	if _, err := credential.Reread(); err != nil {
 		return fmt.Errorf("%s: %w", variable, err)

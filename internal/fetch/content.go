@@ -18,6 +18,7 @@ const (
 	typeUnknown = "application/octet-stream"
 )
 
+// errHTML is a 200 that no API sends: a login page, or a proxy's own error.
 var errHTML = errors.New("the job API answers with an HTML page; is there a proxy in between")
 
 // readContent reads a 200 by its content type. It owns the response.
@@ -63,8 +64,10 @@ func (b *body) Close() error {
 	return b.response.Close()
 }
 
+// content is how an answer of 200 is to be read.
 type content int
 
+// The ways to read it.
 const (
 	contentBinary content = iota
 	contentJSON

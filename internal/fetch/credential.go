@@ -46,6 +46,8 @@ func (f fixedCredential) Reread() (secret.String, error) { return f.Secret() }
 // around the value is cut.
 func FileCredential(path string) Credential { return &fileCredential{path: path} }
 
+// fileCredential remembers which file it read, so that a look at it usually costs
+// one stat.
 type fileCredential struct {
 	path string
 
@@ -102,6 +104,7 @@ func (f *fileCredential) keep(err error) (secret.String, error) {
 	return secret.String{}, fmt.Errorf("read the secret file: %w", err)
 }
 
+// readCredential reads the file, whose size is not trusted: the path may be wrong.
 func readCredential(path string) (secret.String, error) {
 	file, err := os.Open(path) //nolint:gosec // the path is the operator's own setting
 	if err != nil {

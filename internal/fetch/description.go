@@ -61,6 +61,7 @@ func mediaType(declared ...string) string {
 	return typeUnknown
 }
 
+// extension is what passes for one: a key in S3 gets nothing else from a URL.
 var extension = regexp.MustCompile(`^\.[a-z0-9]{1,10}$`)
 
 // extOf returns the extension of the last segment of the URL's path.

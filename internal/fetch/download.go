@@ -76,6 +76,8 @@ func (d *download) aim(file job.File) error {
 	return nil
 }
 
+// describe settles what the source says about itself. What a later connection
+// says does not change it.
 func (d *download) describe(file job.File) {
 	d.size = d.total
 	d.contentType = mediaType(file.ContentType, d.response.Header.Get("Content-Type"))

@@ -52,6 +52,8 @@ func readFiles(l *lexer) (result, error) {
 	}
 }
 
+// member reads a member of the result. Others than file and files are allowed,
+// as everywhere in the API's answers.
 func (f *filesReader) member(name string) error {
 	if name != "file" && name != "files" {
 		return f.lexer.skip()
@@ -74,6 +76,7 @@ func (f *filesReader) member(name string) error {
 	return f.list()
 }
 
+// orSkip returns err, or reads over the next value.
 func orSkip(err error, l *lexer) error {
 	if err != nil {
 		return err
@@ -81,6 +84,7 @@ func orSkip(err error, l *lexer) error {
 	return l.skip()
 }
 
+// list reads the elements of files one by one.
 func (f *filesReader) list() error {
 	if err := f.lexer.expect('['); err != nil {
 		return err
@@ -123,10 +127,13 @@ func (f *filesReader) file() error {
 	return nil
 }
 
+// fail notes the failure and lets go of the files: they will not be fetched.
 func (f *filesReader) fail(failure *job.Failure) {
 	f.result.failure, f.result.files = failure, nil
 }
 
+// conclude names the kind. An empty list is a result of no files, which a split
+// or an extraction may well have.
 func (f *filesReader) conclude() result {
 	if f.result.kind == "" && f.result.failure == nil {
 		f.fail(invalid("the result's file is null"))
@@ -161,6 +168,8 @@ func parseFile(raw []byte, n int) (job.File, *job.Failure) {
 	return file, nil
 }
 
+// parseMetadata reads what the API declares about a file, as far as it can be
+// read.
 func parseMetadata(raw json.RawMessage) (size *int64, pages *int) {
 	var metadata struct {
 		FileSizeBytes json.RawMessage `json:"fileSizeBytes"`

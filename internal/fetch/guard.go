@@ -34,6 +34,7 @@ type hostPattern struct {
 	port string     // empty: any
 }
 
+// newGuard reads the patterns and reports all that are wrong at once.
 func newGuard(patterns []string) (*guard, error) {
 	g := &guard{}
 	var problems []error
@@ -48,6 +49,8 @@ func newGuard(patterns []string) (*guard, error) {
 	return g, errors.Join(problems...)
 }
 
+// parseHostPattern reads host, host:port, an IPv6 address with or without
+// brackets, or [address]:port.
 func parseHostPattern(raw string) (hostPattern, error) {
 	host, port := strings.TrimSpace(raw), ""
 	if bare := strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"); isAddr(bare) {
@@ -74,8 +77,12 @@ func isAddr(s string) bool {
 	return err == nil
 }
 
+// normalHost makes two spellings of a host name one: case and the root's dot do
+// not matter in DNS.
 func normalHost(host string) string { return strings.TrimSuffix(strings.ToLower(host), ".") }
 
+// matches compares addresses as addresses, so that no other spelling of one
+// slips by, or is refused.
 func (p hostPattern) matches(u *url.URL) bool {
 	if p.port != "" && p.port != portOf(u) {
 		return false
@@ -89,6 +96,7 @@ func (p hostPattern) matches(u *url.URL) bool {
 	return err == nil && matched
 }
 
+// portOf is the port that would be dialed.
 func portOf(u *url.URL) string {
 	switch {
 	case u.Port() != "":

@@ -162,6 +162,8 @@ func (d *download) request(left time.Duration) error {
 	return nil
 }
 
+// header asks for the rest of the file, and for the bytes as they are stored:
+// ranges of an encoding made on the way would not fit together.
 func (d *download) header() http.Header {
 	h := http.Header{"Accept-Encoding": {"identity"}, "Accept": {"*/*"}, "User-Agent": {userAgent}}
 	if d.offset > 0 {

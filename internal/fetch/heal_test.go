@@ -374,3 +374,29 @@ func TestValidator(t *testing.T) {
 	require.Equal(t, "x", validator(http.Header{"Etag": {`W/"a"`}, "Last-Modified": {"x"}}))
 	require.Empty(t, validator(http.Header{"Etag": {`W/"a"`}}))
 }
+
+// slow brings a byte every three seconds.
+type slow struct {
+	ctx  context.Context // the request's
+	data *strings.Reader
+}
+
+func (s slow) Read(b []byte) (int, error) {
+	select {
+	case <-time.After(3 * time.Second):
+		return s.data.Read(b[:1])
+	case <-s.ctx.Done():
+		return 0, s.ctx.Err()
+	}
+}
+
+func TestDownloadMayTakeItsTime(t *testing.T) {
+	t.Parallel()
+	files := script(func(req *http.Request) (*http.Response, error) {
+		return respond(200, slow{req.Context(), strings.NewReader(digits)}, "Content-Length", "10", "ETag", etag), nil
+	}, breaks(errReset))
+	heal(t, nil, files, func(t *testing.T, got string, err error, took time.Duration, c *Client) {
+		requireWhole(t, got, err, took, c)
+		require.Greater(t, took, defaultIdleLimit)
+	})
+}

@@ -12,6 +12,7 @@ import (
 // endpoint names what a request of the API was for; it is a metric label.
 type endpoint string
 
+// The endpoints of the API.
 const (
 	endpointResult endpoint = "result"
 	endpointStatus endpoint = "status"
@@ -21,6 +22,8 @@ const (
 // codeError is the label of a request that had no answer.
 const codeError = "error"
 
+// metrics are the package's own. Durations are of the API only; a download's are
+// the transfer's.
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -28,6 +31,8 @@ type metrics struct {
 	renewals prometheus.Counter
 }
 
+// newMetrics registers the metrics, with every label value that there can be at
+// zero, so that a rate is right from the first error on.
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -63,6 +68,7 @@ func codes() []string {
 	return []string{"2xx", "3xx", "4xx", "5xx", "401", "404", "408", "410", "429", codeError}
 }
 
+// codeLabel keeps the number of series fixed, whatever codes a server invents.
 func codeLabel(code int) string {
 	switch code {
 	case http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestTimeout, http.StatusGone, http.StatusTooManyRequests:
@@ -75,6 +81,7 @@ func codeLabel(code int) string {
 	return codeError
 }
 
+// observe counts one request.
 func (m *metrics) observe(e endpoint, code string, took time.Duration) {
 	m.requests.WithLabelValues(string(e), code).Inc()
 	m.duration.WithLabelValues(string(e)).Observe(took.Seconds())

@@ -45,6 +45,7 @@ func (n names) with(raw []byte) names {
 	return n | meaning(name)
 }
 
+// meaning is the bit of a name, or nothing. Case matters, as in the OpenAPI.
 func meaning(name string) names {
 	switch name {
 	case "file":
@@ -65,6 +66,7 @@ func meaning(name string) names {
 	return property(name)
 }
 
+// property is the part of meaning that is about a document's properties.
 func property(name string) names {
 	switch name {
 	case "title":

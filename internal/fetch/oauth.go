@@ -64,6 +64,7 @@ func (c *Client) fetchToken(ctx context.Context) (secret.String, time.Duration, 
 	return token, lifetime(g), nil
 }
 
+// orDefaultString returns the first that is not empty.
 func orDefaultString(value, fallback string) string {
 	if value == "" {
 		return fallback

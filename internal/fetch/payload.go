@@ -3,6 +3,7 @@ package fetch
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"unicode/utf8"
@@ -42,6 +43,8 @@ func (p *binaryPayload) Read(b []byte) (int, error) {
 		return 0, p.err
 	case errors.Is(err, io.EOF):
 		p.err = io.EOF
+	case p.size >= 0 && errors.Is(err, io.ErrUnexpectedEOF):
+		p.err = &job.Unavailable{Err: fmt.Errorf("%w: it ended at byte %d of %d", job.ErrLength, p.count, p.size)}
 	case err != nil:
 		p.err = during("read the binary result", err)
 	}
@@ -103,6 +106,7 @@ func (p *streamedPayload) Read(b []byte) (int, error) {
 	return 0, p.err
 }
 
+// finish reads the rest of the answer, which may take the payload back.
 func (p *streamedPayload) finish() error {
 	if err := p.answer.finish(); err != nil {
 		return err

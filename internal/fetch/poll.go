@@ -55,6 +55,7 @@ func hint(r *response, body []byte) time.Duration {
 	return retryAfter(r.Header, parseDocument(body).Extensions, time.Now())
 }
 
+// settle is the error of an answer that is final by its status code.
 func settle(r *response, reason job.Reason, body []byte) error {
 	return &job.Failure{
 		Reason:  reason,
@@ -63,6 +64,9 @@ func settle(r *response, reason job.Reason, body []byte) error {
 	}
 }
 
+// trouble is the error of an answer that says something about the API and nothing
+// about the job. A redirect most likely means a wrong base URL, and is not
+// followed because the token would go with it.
 func trouble(r *response, body []byte) error {
 	err := fmt.Errorf("the job API answers %d", r.StatusCode)
 	if r.StatusCode/100 == 3 {
@@ -97,6 +101,7 @@ func (c *Client) Status(ctx context.Context, id job.ID) (job.Verdict, error) {
 	return "", trouble(r, body)
 }
 
+// parseStatus reads the body of the status endpoint.
 func parseStatus(body []byte) (job.Verdict, error) {
 	var s struct {
 		Status *string `json:"status"`

@@ -26,6 +26,7 @@ type document struct {
 	Extensions json.RawMessage `json:"extensions"`
 }
 
+// parseDocument reads what there is; a body of any other kind says nothing.
 func parseDocument(raw []byte) document {
 	var d document
 	if json.Unmarshal(raw, &d) != nil {

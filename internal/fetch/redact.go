@@ -63,6 +63,8 @@ func cleanError(err error) error {
 	return err
 }
 
+// redacted shows another text than the error it wraps, which can still be told
+// by errors.Is.
 type redacted struct {
 	text string
 	err  error

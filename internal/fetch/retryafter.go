@@ -18,6 +18,7 @@ func retryAfter(header http.Header, extensions json.RawMessage, now time.Time) t
 	return max(headerDelay(header.Get("Retry-After"), now), bodyDelay(extensions))
 }
 
+// headerDelay reads either form of Retry-After.
 func headerDelay(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if date, err := http.ParseTime(value); err == nil {
@@ -26,6 +27,7 @@ func headerDelay(value string, now time.Time) time.Duration {
 	return seconds(value)
 }
 
+// bodyDelay reads the API's own form: a number, or a number in a string.
 func bodyDelay(extensions json.RawMessage) time.Duration {
 	var e struct {
 		RetryAfter json.RawMessage `json:"retry_after"`

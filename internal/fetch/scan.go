@@ -15,6 +15,7 @@ var errDepth = fmt.Errorf("the JSON is nested more than %d levels deep", maxDept
 // errSyntax is what every violation of the grammar wraps.
 var errSyntax = errors.New("the JSON is not valid")
 
+// state is what the scanner expects next.
 type state uint8
 
 // The states, in groups: the numbers stand last so that one comparison finds
@@ -125,6 +126,7 @@ func (s *scanner) step(c byte) (taken bool, err error) {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
+// stepStructure takes a byte between values.
 func (s *scanner) stepStructure(c byte) error {
 	switch s.state {
 	case beforeValue:
@@ -152,6 +154,7 @@ func (s *scanner) stepStructure(c byte) error {
 	}
 }
 
+// stepAfterValue takes the comma after a value, or the end of its container.
 func (s *scanner) stepAfterValue(c byte) error {
 	if c != ',' {
 		return s.closeContainer(c)
@@ -184,6 +187,7 @@ func (s *scanner) open(c byte) error {
 	return nil
 }
 
+// openLiteral begins true, false or null.
 func (s *scanner) openLiteral(c byte) error {
 	s.state = inLiteral
 	switch c {
@@ -199,6 +203,7 @@ func (s *scanner) openLiteral(c byte) error {
 	return nil
 }
 
+// openName begins a member's name.
 func (s *scanner) openName(c byte) error {
 	if c != '"' {
 		return unexpected(c, "a member name")
@@ -207,6 +212,8 @@ func (s *scanner) openName(c byte) error {
 	return nil
 }
 
+// push enters a container. Its kind is one bit, which keeps the scanner at a
+// fixed size.
 func (s *scanner) push(object bool, next state) error {
 	if s.depth == maxDepth {
 		return errDepth
@@ -222,6 +229,7 @@ func (s *scanner) push(object bool, next state) error {
 	return nil
 }
 
+// inObject tells the kind of the innermost container.
 func (s *scanner) inObject() bool {
 	top := s.depth - 1
 	return s.objects[top/64]&(1<<(top%64)) != 0
@@ -240,6 +248,7 @@ func (s *scanner) closeContainer(c byte) error {
 	return nil
 }
 
+// closeValue ends a value; the outermost one ends the scan.
 func (s *scanner) closeValue() {
 	s.state = afterValue
 	if s.depth == 0 {

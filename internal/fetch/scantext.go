@@ -42,6 +42,7 @@ func (s *scanner) stepString(c byte) error {
 	return nil
 }
 
+// stepEscape takes the byte after a backslash.
 func (s *scanner) stepEscape(c byte) error {
 	switch c {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
@@ -54,6 +55,7 @@ func (s *scanner) stepEscape(c byte) error {
 	return nil
 }
 
+// closeString ends a string, which was a value or a name.
 func (s *scanner) closeString() {
 	if !s.naming {
 		s.closeValue()
@@ -65,6 +67,7 @@ func (s *scanner) closeString() {
 	s.naming, s.state = false, afterName
 }
 
+// stepLiteral takes the next byte of true, false or null.
 func (s *scanner) stepLiteral(c byte) error {
 	if c != s.literal[0] {
 		return unexpected(c, fmt.Sprintf("%q", s.literal[0]))

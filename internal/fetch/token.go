@@ -33,6 +33,7 @@ func (f fixedToken) renew(context.Context, secret.String) (secret.String, error)
 	return f.read(f.credential.Reread)
 }
 
+// read makes a token that cannot be read a matter of every job.
 func (f fixedToken) read(from func() (secret.String, error)) (secret.String, error) {
 	token, err := from()
 	if err != nil {
@@ -64,6 +65,7 @@ type grantedToken struct {
 	err   error
 }
 
+// newCachedTokens gets its tokens, and how long they are good, from fetch.
 func newCachedTokens(fetch func(context.Context) (secret.String, time.Duration, error)) *cachedTokens {
 	return &cachedTokens{fetch: fetch, turn: make(chan struct{}, 1)}
 }
@@ -119,6 +121,8 @@ func (c *cachedTokens) since(before int) (shared grantedToken, ended bool) {
 	return c.current, c.fetches != before && c.current != (grantedToken{})
 }
 
+// store keeps what came of a fetch. An error is kept for those alone who were
+// waiting for it: renewAt makes the next caller try again.
 func (c *cachedTokens) store(token secret.String, life time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

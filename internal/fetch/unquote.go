@@ -66,6 +66,7 @@ func decodeRune(src []byte) (r rune, size int, err error) {
 	return r, size, nil
 }
 
+// decodeEscape decodes one escape, whose backslash is there.
 func decodeEscape(src []byte) (r rune, size int, err error) {
 	if len(src) < 2 {
 		return 0, 0, errMore
@@ -113,6 +114,8 @@ func decodeUnits(src []byte) (r rune, size int, err error) {
 	return utf8.RuneError, unitBytes, nil
 }
 
+// decodeUnit decodes \u and four digits. A wrong digit shows before the last one
+// is there.
 func decodeUnit(src []byte) (rune, error) {
 	for _, c := range src[2:min(unitBytes, len(src))] {
 		if !isHex(c) {

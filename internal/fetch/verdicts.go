@@ -14,6 +14,7 @@ type interrupted struct {
 	err, cause error
 }
 
+// interruption is the end of ctx, which must have ended.
 func interruption(ctx context.Context) error {
 	return &interrupted{err: ctx.Err(), cause: context.Cause(ctx)}
 }
@@ -57,6 +58,7 @@ func during(what string, err error) error {
 	}
 }
 
+// tooLarge names the setting, because the operator may well want the result.
 func tooLarge(limit int64) *job.Failure {
 	return job.Fail(job.ReasonResultTooLarge, "the result has more than %d bytes; raise WORKER_MAX_RESULT_BYTES to take it", limit)
 }
