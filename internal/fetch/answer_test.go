@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -293,10 +294,13 @@ func TestBinaryAnswer(t *testing.T) {
 	requireReason(t, err, job.ReasonResultTooLarge)
 	require.NoError(t, answer.Close())
 
-	cut := io.MultiReader(strings.NewReader(strings.Repeat("x", 2*windowBytes)), &part{data: strings.NewReader(""), end: io.ErrUnexpectedEOF})
-	answer, err = offline(t, binary(cut, "Content-Type", "image/png"), nil).Poll(t.Context(), testID)
-	require.NoError(t, err)
-	_, err = io.Copy(io.Discard, answer.Payload)
-	requireUnavailable(t, err)
-	require.NoError(t, answer.Close())
+	for _, length := range []string{"", "999999"} {
+		cut := &part{data: strings.NewReader(strings.Repeat("x", 2*windowBytes)), end: io.ErrUnexpectedEOF}
+		answer, err = offline(t, binary(cut, "Content-Type", "image/png", "Content-Length", length), nil).Poll(t.Context(), testID)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, answer.Payload)
+		requireUnavailable(t, err)
+		require.Equal(t, length != "", errors.Is(err, job.ErrLength), "only a length that was announced can be wrong")
+		require.NoError(t, answer.Close())
+	}
 }

@@ -50,14 +50,14 @@ func (s *Store) classify(operation string, where location, err error) error {
 	case ofObject:
 		return &job.Failure{Reason: job.ReasonStoreRejected, Err: e}
 	case ofRequester:
-		return &job.Refused{Err: fmt.Errorf("%w; %s", e, e.hint("check the AWS credentials"))}
+		return &job.Refused{By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint("check the AWS credentials"))}
 	case ofBucket:
 		if where.bucket != s.cfg.Bucket {
 			return &job.Failure{Reason: job.ReasonStoreRejected, Err: e}
 		}
-		return &job.Refused{Err: fmt.Errorf("%w; %s", e, e.hint(e.bucketHint()))}
+		return &job.Refused{By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint(e.bucketHint()))}
 	default:
-		return e
+		return &job.StoreError{Err: e}
 	}
 }
 

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/jobferry/jobferry/internal/config"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// The exit statuses.
+const (
+	exitFailed = 1 // at run time
+	exitUsage  = 2 // wrong configuration or command line
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error { return u.error }
+
+// exitStatus is 0 stopped as asked, 1 failed at run time, 2 wrong
+// configuration.
+func exitStatus(err error) int {
+	var usage usageError
+	var problems *config.Problems
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage), errors.As(err, &problems):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// newRoot returns the command with all its subcommands. stop ends a drain at
+// once.
+func newRoot(stop context.Context) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "worker",
+		Short: "Ferry results of document jobs into S3",
+		Long: "worker takes job IDs from a NATS subject, polls each job until it is done, streams its result\n" +
+			"into S3 and publishes one event for each job. Settings are environment variables, each also a\n" +
+			"flag; the AWS SDK's own variables apply beside them.",
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newRun(stop), newSetup(), newSubmit(), newEvents(), newVersion())
+	return root
+}
+
+// withSettings adds the flags of the sections to a command and returns what
+// loads them. The command's own flags stay at the top of its help.
+func withSettings(cmd *cobra.Command, sections ...config.Section) func() (config.Config, error) {
+	settings := pflag.NewFlagSet("settings", pflag.ContinueOnError)
+	loader := config.Bind(settings, sections...)
+	settings.SortFlags = false
+	cmd.Flags().SortFlags = false
+	cmd.Flags().AddFlagSet(settings)
+	return func() (config.Config, error) { return loader.Load(os.LookupEnv) }
+}
+
+func newRun(stop context.Context) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "run",
+		Short:   "Run the worker until SIGTERM, then drain",
+		Example: "  S3_BUCKET=results NITRO_CLIENT_ID=… NITRO_CLIENT_SECRET=… worker run --nats-url nats://nats:4222",
+		Args:    noArguments,
+	}
+	load := withSettings(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		return run(cmd.Context(), stop, cfg)
+	}
+	return cmd
+}
+
+func newSetup() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "setup",
+		Short:   "Create the streams and consumers that are missing, and exit",
+		Example: "  worker setup --nats-url nats://nats:4222 --worker-stream-replicas 3",
+		Args:    noArguments,
+	}
+	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects, config.SectionStreams)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := load()
+		if err != nil {
+			return err
+		}
+		return setup(cmd.Context(), cfg, cmd.OutOrStdout())
+	}
+	return cmd
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
