@@ -86,7 +86,7 @@ func TestAnswersThatSettleAJob(t *testing.T) {
 		event := w.event(id)
 		require.Equal(t, string(test.reason), event.Data.Reason, id)
 		if test.reason == job.ReasonAPIRejected {
-			require.Equal(t, http.StatusText(event.Data.Error.Status) != "", true, id)
+			require.NotEmpty(t, http.StatusText(event.Data.Error.Status), id)
 			require.NotEmpty(t, event.Data.Error.Title, id)
 		}
 	}

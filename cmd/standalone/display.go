@@ -32,7 +32,7 @@ type progressFunc func(*row) (float64, string)
 
 // newDisplay returns live bars on a terminal, and plain lines elsewhere.
 func newDisplay(ctx context.Context, out io.Writer, rows []*row, progress progressFunc) display {
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) { //nolint:gosec // a file descriptor fits
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		return newBars(ctx, out, rows, progress)
 	}
 	return &lines{out: out}

@@ -42,7 +42,7 @@ func (s *stack) work(ctx context.Context, show func(context.Context) error) erro
 	worker := make(chan error, 1)
 	go func() {
 		defer hide() // a worker that fails ends the show
-		worker <- s.daemon.Run(working, context.Background())
+		worker <- s.daemon.Run(working, context.WithoutCancel(ctx))
 	}()
 	err := show(showing)
 	stop()

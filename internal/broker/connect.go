@@ -75,8 +75,8 @@ func dial(cfg config.NATS, opts []nats.Option) (*nats.Conn, error) {
 	} else if nc, _, err = natscontext.Connect(cfg.Context, opts...); err != nil {
 		err = fmt.Errorf("NATS_CONTEXT: %w", err)
 	}
-	var bad *url.Error // repeats the URL, with what it may carry of a password
-	if errors.As(err, &bad) {
+	// It repeats the URL, with what that may carry of a password.
+	if bad, ok := errors.AsType[*url.Error](err); ok {
 		return nil, fmt.Errorf("a server's URL cannot be parsed: %w", bad.Err)
 	}
 	return nc, err

@@ -60,8 +60,7 @@ func look(path string) ([]byte, error) {
 
 // reason is the cause of an error of a file, without the file's path.
 func reason(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathError.Err
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,10 +101,8 @@ func parseSize(raw string) (int64, error) {
 func oneOf(words ...string) reading[string] {
 	right := errors.New("must be " + strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1])
 	return reading[string]{"string", func(raw string) (string, error) {
-		for _, word := range words {
-			if raw == word {
-				return raw, nil
-			}
+		if slices.Contains(words, raw) {
+			return raw, nil
 		}
 		return "", right
 	}}

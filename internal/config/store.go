@@ -38,7 +38,7 @@ func parseKeyPrefix(raw string) (string, error) {
 	}
 	for segment := range strings.SplitSeq(raw, "/") {
 		if segment == "." || segment == ".." {
-			return raw, errors.New("must not have the segments . and ..")
+			return raw, errors.New("must not have . or .. as a segment")
 		}
 	}
 	return raw, nil

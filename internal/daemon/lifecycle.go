@@ -17,14 +17,14 @@ type closer struct {
 	close func(context.Context) error
 }
 
-func (l *lifecycle) add(name string, close func(context.Context) error) {
-	l.closers = append(l.closers, closer{name, close})
+func (l *lifecycle) add(name string, closing func(context.Context) error) {
+	l.closers = append(l.closers, closer{name, closing})
 }
 
 // addFunc adds what closes at once and cannot fail.
-func (l *lifecycle) addFunc(name string, close func()) {
+func (l *lifecycle) addFunc(name string, closing func()) {
 	l.add(name, func(context.Context) error {
-		close()
+		closing()
 		return nil
 	})
 }

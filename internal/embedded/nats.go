@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -80,7 +81,8 @@ func splitAddr(addr string) (host string, port int, err error) {
 
 // probePort finds a taken port beforehand: the server itself only logs it.
 func probePort(addr string) error {
-	listener, err := net.Listen("tcp", addr)
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("embedded nats-server: %w", err)
 	}

@@ -110,7 +110,7 @@ func serveReady(w http.ResponseWriter, r *http.Request, conditions []status) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(struct { // a client that went away
+	_ = json.NewEncoder(w).Encode(struct { //nolint:errchkjson // the client may have gone away
 		Ready      bool     `json:"ready"`
 		Conditions []status `json:"conditions"`
 	}{ready, conditions})

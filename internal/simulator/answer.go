@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -63,9 +64,7 @@ func (a answer) send(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	header := w.Header()
-	for key, values := range a.Header {
-		header[key] = values
-	}
+	maps.Copy(header, a.Header)
 	if a.ContentType != "" {
 		header.Set("Content-Type", a.ContentType)
 	}

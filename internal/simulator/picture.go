@@ -13,7 +13,7 @@ func PNGFile() File {
 	picture := image.NewRGBA(image.Rect(0, 0, 320, 200))
 	for y := range 200 {
 		for x := range 320 {
-			picture.SetRGBA(x, y, color.RGBA{R: uint8(x * 255 / 319), G: uint8(y * 255 / 199), B: 160, A: 255}) //nolint:gosec // 0 to 255 by its arithmetic
+			picture.SetRGBA(x, y, color.RGBA{R: uint8(x * 255 / 319), G: uint8(y * 255 / 199), B: 160, A: 255})
 		}
 	}
 	var out bytes.Buffer

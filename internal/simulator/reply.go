@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Always, where a fault or a reply is counted, is every time.
+// Always is every time, where a fault or a reply is counted.
 const Always = -1
 
 // Reply is one scripted answer, or, with Status 0, what is done to the answer

@@ -95,8 +95,7 @@ var permissions = map[string]string{
 
 // verdict judges by S3's code, else by the status.
 func (e *requestError) verdict() verdict {
-	var credentials *credentialsError
-	if errors.As(e.err, &credentials) {
+	if _, ok := errors.AsType[*credentialsError](e.err); ok {
 		return ofRequester
 	}
 	v, ok := verdicts[e.code]
