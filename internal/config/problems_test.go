@@ -26,7 +26,7 @@ func TestWrongSettings(t *testing.T) {
 		{"S3_BUCKET", "s3://results", `must be the name of a bucket`},
 		{"S3_ALLOWED_BUCKETS", "good,b@d", ` each item must be the name of a bucket`},
 		{"S3_PREFIX", "/a", `="/a" must not start with /`},
-		{"S3_PREFIX", "a/../b", `="a/../b" must not have the segments . and ..`},
+		{"S3_PREFIX", "a/../b", `="a/../b" must not have . or .. as a segment`},
 		{"S3_PREFIX", "a\nb", `="a\nb" must be UTF-8 without control characters`},
 		{"S3_PREFIX", strings.Repeat("a", 321), `must have 320 bytes at most`},
 		{"S3_STORAGE_CLASS", "two words", `="two words" must be one word`},

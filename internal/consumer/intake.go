@@ -35,7 +35,7 @@ func (w *Worker) intake(d *delivery) (job.Job, conclusion) {
 	if j.Lost >= w.cfg.MaxCrashes {
 		return j, fail(job.Fail(job.ReasonWorkerCrashed, "%d workers were lost while they had the job in hand", j.Lost))
 	}
-	if j.Lost > 0 {
+	if d.crashes() > 0 {
 		w.cleanUp(d.work, j)
 	}
 	return j, none

@@ -131,7 +131,16 @@ func TestLostLeasesAreCountedAcrossWaits(t *testing.T) {
 	h.event("a")
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
-	require.Equal(t, 2, h.store.aborted["a"], "uploads are cleaned up whenever a job is taken up that a worker was lost with")
+	require.Equal(t, 1, h.store.aborted["a"], "uploads are cleaned up when the job is taken up again, and not at each poll after it")
+}
+
+func TestLostLeasesOfAllDeliveriesCount(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	j := job.Job{ID: "a", SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour), Lost: h.cfg.MaxCrashes}
+	require.NoError(t, broker{nc: h.nc, js: h.js, names: h.names}.arm(t.Context(), j, time.Now(), true))
+	h.start()
+	require.Equal(t, "worker_crashed", h.event("a").Data.Reason)
 }
 
 func TestHandedBackJobsAreNotCrashes(t *testing.T) {

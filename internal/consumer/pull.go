@@ -79,16 +79,16 @@ func (p *puller) run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	return p.stop(sub)
+	p.stop(sub)
+	return nil
 }
 
 // stop ends the subscription and hands over what was under way: after the
 // flush the broker knows that nobody listens, and all that it sent before is
-// here.
-func (p *puller) stop(sub *nats.Subscription) error {
-	err := sub.Unsubscribe()
-	if flushErr := p.nc.FlushTimeout(time.Second); err == nil {
-		err = flushErr
+// here. Without a connection there is nothing under way.
+func (p *puller) stop(sub *nats.Subscription) {
+	if err := errors.Join(sub.Unsubscribe(), p.nc.FlushTimeout(time.Second)); err != nil {
+		p.log.Debug("pulling ended without a connection", zap.Stringer("lane", p.lane), zap.Error(err))
 	}
 	for {
 		select {
@@ -98,7 +98,7 @@ func (p *puller) stop(sub *nats.Subscription) error {
 				p.handle(p.lane, msg)
 			}
 		default:
-			return err
+			return
 		}
 	}
 }

@@ -6,6 +6,7 @@ package secret
 import (
 	"fmt"
 	"io"
+	"unique"
 )
 
 const placeholder = "[redacted]"
@@ -13,22 +14,35 @@ const placeholder = "[redacted]"
 // String prints as a placeholder under every verb of fmt and in every
 // encoding. The zero value is the empty secret and prints as nothing.
 type String struct {
-	value string
+	// Not the text itself, because fmt cannot call the methods of a value in
+	// an unexported field of another struct: of a handle it prints an address.
+	// Handles compare equal where their texts do.
+	value unique.Handle[string]
 }
 
 // New wraps a value.
-func New(value string) String { return String{value: value} }
+func New(value string) String {
+	if value == "" {
+		return String{}
+	}
+	return String{value: unique.Make(value)}
+}
 
 // Reveal returns the value itself. Call it only where the value is put to its
 // purpose: in a request, never in a message.
-func (s String) Reveal() string { return s.value }
+func (s String) Reveal() string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.value.Value()
+}
 
 // IsZero reports whether there is no value.
-func (s String) IsZero() bool { return s.value == "" }
+func (s String) IsZero() bool { return s == String{} }
 
 // String implements [fmt.Stringer].
 func (s String) String() string {
-	if s.value == "" {
+	if s.IsZero() {
 		return ""
 	}
 	return placeholder

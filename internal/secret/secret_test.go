@@ -13,8 +13,9 @@ func TestNothingPrintsTheValue(t *testing.T) {
 	t.Parallel()
 	s := secret.New("hunter2")
 	holder := struct{ S secret.String }{s}
+	hidden := struct{ s secret.String }{s}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%08.3f"} {
-		for _, value := range []any{s, &s, holder, []secret.String{s}, map[string]secret.String{"k": s}} {
+		for _, value := range []any{s, &s, holder, hidden, &hidden, []secret.String{s}, map[string]secret.String{"k": s}} {
 			require.NotContains(t, fmt.Sprintf(verb, value), "hunter2", verb)
 			require.NotContains(t, fmt.Sprintf(verb, value), "68756e746572", verb)
 		}
@@ -24,6 +25,12 @@ func TestNothingPrintsTheValue(t *testing.T) {
 	require.NotContains(t, string(body), "hunter2")
 	require.Equal(t, "[redacted]", fmt.Sprint(s))
 	require.Equal(t, "hunter2", s.Reveal())
+}
+
+func TestSecretsCompareByValue(t *testing.T) {
+	t.Parallel()
+	require.True(t, secret.New("a") == secret.New("a")) //nolint:testifylint // == is what is tested
+	require.False(t, secret.New("a") == secret.New("b"))
 }
 
 func TestEmptySecret(t *testing.T) {
