@@ -1,0 +1,132 @@
+package broker_test
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/config"
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/secret"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+// condition records the last word on the connection.
+type condition struct {
+	mu  sync.Mutex
+	set bool
+	err error
+}
+
+func (c *condition) Set(_ string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.set, c.err = true, err
+}
+
+func (c *condition) get() (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.set, c.err
+}
+
+func (c *condition) holds() bool {
+	set, err := c.get()
+	return set && err == nil
+}
+
+// startServer runs a nats-server that wants a user and a password, unless
+// they are empty.
+func startServer(t *testing.T, port int, user, password string) *server.Server {
+	t.Helper()
+	srv, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: port, Username: user, Password: password, NoLog: true, NoSigs: true,
+	})
+	require.NoError(t, err)
+	go srv.Start()
+	require.True(t, srv.ReadyForConnections(patience))
+	t.Cleanup(func() {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+	})
+	return srv
+}
+
+func TestDaemonWaitsForTheBrokerAndComesBack(t *testing.T) {
+	t.Parallel()
+	first := startServer(t, server.RANDOM_PORT, "", "")
+	u, err := url.Parse(first.ClientURL())
+	require.NoError(t, err)
+	port, err := strconv.Atoi(u.Port())
+	require.NoError(t, err)
+	first.Shutdown()
+	first.WaitForShutdown()
+
+	health := &condition{}
+	nc, err := broker.Connect(config.NATS{URL: first.ClientURL()}, "test", health, zap.NewNop())
+	require.NoError(t, err, "a broker that is away is no error")
+	defer nc.Close()
+	require.False(t, health.holds())
+	second := startServer(t, port, "", "")
+	require.Eventually(t, health.holds, patience, 5*time.Millisecond)
+	second.Shutdown()
+	require.Eventually(t, func() bool { return !health.holds() }, patience, 5*time.Millisecond)
+	second.WaitForShutdown()
+	startServer(t, port, "", "")
+	require.Eventually(t, health.holds, patience, 5*time.Millisecond)
+}
+
+func TestCommandGivesUpWithAClearError(t *testing.T) {
+	t.Parallel()
+	_, err := broker.ConnectOnce(t.Context(), config.NATS{URL: "nats://user:hunter2@127.0.0.1:1"}, "test", zap.NewNop())
+	require.ErrorContains(t, err, "NATS_URL=127.0.0.1:1")
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestRefusedCredentialsShowAsRefused(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, server.RANDOM_PORT, "worker", "right")
+	cfg := config.NATS{URL: srv.ClientURL(), User: "worker", Password: secret.New("wrong")}
+	_, err := broker.ConnectOnce(t.Context(), cfg, "test", zap.NewNop())
+	require.Error(t, err)
+	require.True(t, job.IsRefused(err), err)
+	require.NotContains(t, err.Error(), "wrong")
+}
+
+func TestPasswordFileIsReadAtEachConnect(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, server.RANDOM_PORT, "worker", "right")
+	file := filepath.Join(t.TempDir(), "password")
+	require.NoError(t, os.WriteFile(file, []byte("not yet\n"), 0o600))
+	health := &condition{}
+	nc, err := broker.Connect(config.NATS{URL: srv.ClientURL(), User: "worker", PasswordFile: file}, "test", health, zap.NewNop())
+	require.NoError(t, err)
+	defer nc.Close()
+	require.Eventually(t, func() bool { _, err := health.get(); return job.IsRefused(err) }, patience, 5*time.Millisecond)
+	require.NoError(t, os.WriteFile(file, []byte("right\n"), 0o600))
+	require.Eventually(t, health.holds, patience, 5*time.Millisecond, "renewed credentials count without a restart")
+}
+
+func TestContextOfTheNatsTool(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, server.RANDOM_PORT, "worker", "right")
+	file := filepath.Join(t.TempDir(), "test.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"url": "`+srv.ClientURL()+`", "user": "worker", "password": "right"}`), 0o600))
+	nc, err := broker.ConnectOnce(t.Context(), config.NATS{Context: file}, "test", zap.NewNop())
+	require.NoError(t, err)
+	nc.Close()
+	_, err = broker.ConnectOnce(t.Context(), config.NATS{Context: "/no/such/context.json"}, "test", zap.NewNop())
+	require.ErrorContains(t, err, "NATS_CONTEXT")
+}
