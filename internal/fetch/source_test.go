@@ -55,8 +55,14 @@ func TestSourcesKeepToTheirContract(t *testing.T) {
 			"text": payload("text"), "binary": payload("binary"),
 			"download": download("/file.pdf"), "chunked download": download("/chunked"),
 		} {
-			t.Run(name+" "+form, func(t *testing.T) { sourcetest.Run(t, []byte(content), open) })
+			t.Run(name+" "+form, func(t *testing.T) {
+				t.Parallel()
+				sourcetest.Run(t, []byte(content), open)
+			})
 		}
-		t.Run(name+" json", func(t *testing.T) { sourcetest.Run(t, []byte(`{"x": "`+content+`"}`), payload("json")) })
+		t.Run(name+" json", func(t *testing.T) {
+			t.Parallel()
+			sourcetest.Run(t, []byte(`{"x": "`+content+`"}`), payload("json"))
+		})
 	}
 }
