@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/config"
@@ -14,8 +12,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// errNotCompleted is how --job ends for a job that has settled otherwise.
-var errNotCompleted = errors.New("the job did not complete")
+// How --job ends.
+var (
+	errCompleted    = errors.New("the job completed")
+	errNotCompleted = errors.New("the job did not complete")
+)
 
 // eventOptions are the flags of the events command.
 type eventOptions struct {
@@ -29,6 +30,9 @@ func newEvents() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Print terminal events as they come",
+		Long: "events prints the terminal events of all jobs, from now on or from an earlier time on, until it is\n" +
+			"interrupted. With --job it waits for one job, which may have settled already. A submission of that job\n" +
+			"that the worker rejects ends it too; one that was rejected before counts if --since reaches back to it.",
 		Example: "  worker events --since 1h\n" +
 			"  worker events --json | jq .data.status\n" +
 			"  worker events --job 01234567-89ab-cdef-0123-456789abcdef && echo completed",
@@ -40,88 +44,112 @@ func newEvents() *cobra.Command {
 	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
-		if err != nil {
+		if err = errors.Join(err, o.validate()); err != nil {
 			return err
 		}
-		c, err := connect(cmd.Context(), cfg, "events")
-		if err != nil {
-			return err
-		}
-		defer c.nc.Close()
-		return c.printEvents(cmd.Context(), o, cmd.OutOrStdout())
+		return stoppedAsAsked(cmd.Context(), watchEvents(cmd, cfg, o))
 	}
 	return cmd
 }
 
-// printEvents prints until ctx ends, or until the one event has come.
-func (c *client) printEvents(ctx context.Context, o eventOptions, out io.Writer) error {
-	messages, err := c.follow(ctx, o)
+// stoppedAsAsked returns what is an error of how the command ended: neither an
+// interrupt is, nor that the job completed.
+func stoppedAsAsked(ctx context.Context, err error) error {
+	asked := ctx.Err() != nil || errors.Is(err, errCompleted)
+	if asked {
+		return nil
+	}
+	return err
+}
+
+func (o eventOptions) validate() error {
+	if o.since < 0 {
+		return usageError{fmt.Errorf("--since %v is in the future", o.since)}
+	}
+	if o.job == "" {
+		return nil
+	}
+	if _, err := job.ParseID(o.job); err != nil {
+		return usageError{fmt.Errorf("--job: %w", err)}
+	}
+	return nil
+}
+
+func watchEvents(cmd *cobra.Command, cfg config.Config, o eventOptions) error {
+	c, err := connect(cmd.Context(), cfg, "events", cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	defer messages.Stop()
-	defer context.AfterFunc(ctx, messages.Stop)()
-	for {
-		msg, err := messages.Next()
-		if ctx.Err() != nil {
-			return nil // stopped as asked
-		}
-		if err != nil {
-			return fmt.Errorf("read the events: %w", err)
-		}
-		event, err := printEvent(out, msg.Data(), o.json)
-		if err != nil {
-			return fmt.Errorf("print the event on %s: %w", msg.Subject(), err)
-		}
-		if o.job != "" {
-			if event.Data.Status != job.OutcomeCompleted {
-				return errNotCompleted
-			}
-			return nil
-		}
+	defer c.nc.Close()
+	sources, err := c.sources(cmd.Context(), o)
+	if err != nil {
+		return err
 	}
+	p := printer{out: cmd.OutOrStdout(), json: o.json}
+	return c.follow(cmd.Context(), sources, func(msg jetstream.Msg) error {
+		return o.take(p, msg)
+	})
 }
 
-// follow reads the events in order, and goes on after a reconnect. For one job
-// it begins with the event that may be there already, so that none falls
-// between looking and waiting.
-func (c *client) follow(ctx context.Context, o eventOptions) (jetstream.MessagesContext, error) {
-	settings := jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{c.names.AllEvents()}, DeliverPolicy: jetstream.DeliverNewPolicy,
+// take prints a message if it is one to print. The error tells how a job
+// ended that was waited for.
+func (o eventOptions) take(p printer, msg jetstream.Msg) error {
+	event, readErr := decode(msg.Data())
+	if o.job != "" && string(event.Data.JobID) != o.job {
+		return nil
+	}
+	if readErr != nil {
+		return p.unreadable(msg)
+	}
+	if err := p.print(event, msg.Data()); err != nil {
+		return err
 	}
 	switch {
-	case o.job != "":
-		id, err := job.ParseID(o.job)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("--job: %w", err)}
-		}
-		settings.FilterSubjects = []string{c.names.AnyEvent(id)}
-		settings.DeliverPolicy = jetstream.DeliverLastPerSubjectPolicy
-	case o.since > 0:
-		start := time.Now().Add(-o.since)
-		settings.DeliverPolicy, settings.OptStartTime = jetstream.DeliverByStartTimePolicy, &start
+	case o.job == "":
+		return nil
+	case event.Data.Status == job.OutcomeCompleted:
+		return errCompleted
 	}
-	ordered, err := c.js.OrderedConsumer(ctx, c.names.Events(), settings)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fmt.Errorf("there is no stream %s yet: run `worker setup`, or start a worker", c.names.Events())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the events: %w", err)
-	}
-	return ordered.Messages()
+	return errNotCompleted
 }
 
-// printEvent prints one event on a line.
-func printEvent(out io.Writer, body []byte, asJSON bool) (job.Event, error) {
-	var event job.Event
-	if err := json.Unmarshal(body, &event); err != nil {
-		return event, err
+// sources are what to read of the events stream.
+func (c *client) sources(ctx context.Context, o eventOptions) ([]jetstream.OrderedConsumerConfig, error) {
+	begin, err := c.begin(ctx, o.since)
+	if err != nil {
+		return nil, err
 	}
-	if asJSON {
-		_, err := fmt.Fprintf(out, "%s\n", body)
-		return event, err
+	if o.job == "" {
+		begin.FilterSubjects = []string{c.names.AllEvents()}
+		return []jetstream.OrderedConsumerConfig{begin}, nil
 	}
-	_, err := fmt.Fprintf(out, "%s  %-9s  %-36s  %s\n",
-		event.Time.Local().Format(time.DateTime), event.Data.Status, event.ID, detail(event.Data))
-	return event, err
+	// One and the same consumer looks for the event and waits for it, so that
+	// none falls in between.
+	own := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
+	if o.since > 0 {
+		own = begin
+	}
+	own.FilterSubjects = []string{c.names.AnyEvent(job.ID(o.job))}
+	begin.FilterSubjects = []string{c.names.Event(job.OutcomeRejected, "*.*")}
+	return []jetstream.OrderedConsumerConfig{own, begin}, nil
+}
+
+// begin is where to begin: at a time, or after the last event there is. That
+// is a sequence, lest a consumer that is made again after an outage skip what
+// came during it.
+func (c *client) begin(ctx context.Context, since time.Duration) (jetstream.OrderedConsumerConfig, error) {
+	stream, err := c.js.Stream(ctx, c.names.Events())
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return jetstream.OrderedConsumerConfig{}, missingStream(c.names.Events())
+	}
+	if err != nil {
+		return jetstream.OrderedConsumerConfig{}, fmt.Errorf("look up stream %s: %w", c.names.Events(), err)
+	}
+	if since > 0 {
+		start := time.Now().Add(-since)
+		return jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &start}, nil
+	}
+	return jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: stream.CachedInfo().State.LastSeq + 1,
+	}, nil
 }

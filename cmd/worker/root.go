@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/jobferry/jobferry/internal/config"
@@ -43,9 +44,14 @@ func newRoot(stop context.Context) *cobra.Command {
 		Short: "Ferry results of document jobs into S3",
 		Long: "worker takes job IDs from a NATS subject, polls each job until it is done, streams its result\n" +
 			"into S3 and publishes one event for each job. Settings are environment variables, each also a\n" +
-			"flag; the AWS SDK's own variables apply beside them.",
+			"flag: NATS_URL is --nats-url. A flag beats the environment; an empty variable counts as unset.",
+		Example:      "  worker run --help",
+		Version:      versionLine(),
+		Args:         knownCommand,
+		RunE:         func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage: true, SilenceErrors: true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newRun(stop), newSetup(), newSubmit(), newEvents(), newVersion())
 	return root
@@ -64,8 +70,12 @@ func withSettings(cmd *cobra.Command, sections ...config.Section) func() (config
 
 func newRun(stop context.Context) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "run",
-		Short:   "Run the worker until SIGTERM, then drain",
+		Use:   "run",
+		Short: "Run the worker until SIGTERM, then drain",
+		Long: "run carries jobs until SIGTERM or SIGINT, then drains; a second signal stops it at once. S3_BUCKET is\n" +
+			"required, and credentials of the job API: NITRO_CLIENT_ID and NITRO_CLIENT_SECRET, or NITRO_API_TOKEN.\n" +
+			"The AWS SDK's own variables say how to reach S3: AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,\n" +
+			"AWS_PROFILE, AWS_ENDPOINT_URL_S3, AWS_CA_BUNDLE and so on.",
 		Example: "  S3_BUCKET=results NITRO_CLIENT_ID=… NITRO_CLIENT_SECRET=… worker run --nats-url nats://nats:4222",
 		Args:    noArguments,
 	}
@@ -96,6 +106,19 @@ func newSetup() *cobra.Command {
 		return setup(cmd.Context(), cfg, cmd.OutOrStdout())
 	}
 	return cmd
+}
+
+// knownCommand refuses what is no command: the root itself takes no
+// arguments.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see `worker --help`"
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		hint = fmt.Sprintf("did you mean `worker %s`?", similar[0])
+	}
+	return usageError{fmt.Errorf("unknown command %q; %s", args[0], hint)}
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {

@@ -3,184 +3,127 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/config"
-	"github.com/jobferry/jobferry/internal/job"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
-// unconfirmed is how many submissions may be under way to the broker at once.
-const unconfirmed = 256
-
-// confirmLimit bounds the wait for the broker's confirmation of one.
-const confirmLimit = 10 * time.Second
-
-// submission is the JSON form; with nothing set but the ID, the ID itself is
-// sent.
-type submission struct {
-	JobID    string            `json:"jobID"`
-	Prefix   string            `json:"prefix,omitempty"`
-	Metadata map[string]string `json:"metadata,omitempty"`
-}
-
 func newSubmit() *cobra.Command {
-	var options submission
+	var options submitOptions
 	cmd := &cobra.Command{
 		Use:   "submit [ID…]",
 		Short: "Submit job IDs from the arguments, or one a line from standard input",
+		Long: "submit publishes job IDs for the worker to carry. One that is submitted again while the job is on its\n" +
+			"way, or has an event, does no harm. A bad ID is reported and the others are sent all the same; put --\n" +
+			"before IDs that begin with a dash.",
 		Example: "  worker submit 01234567-89ab-cdef-0123-456789abcdef\n" +
 			"  worker submit --prefix tenant-a/ --metadata orderID=42 job-1 job-2\n" +
 			"  worker submit < ids.txt",
 	}
-	cmd.Flags().StringVar(&options.Prefix, "prefix", "", "put before the keys of the results")
-	cmd.Flags().StringToStringVar(&options.Metadata, "metadata", nil, "user metadata of the results, k=v; may be repeated")
+	options.bind(cmd.Flags())
 	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := load()
-		if err != nil {
+		form, formErr := options.form(time.Now())
+		if err = errors.Join(err, formErr); err != nil {
 			return err
 		}
-		c, err := connect(cmd.Context(), cfg, "submit")
+		c, err := connect(cmd.Context(), cfg, "submit", cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
 		defer c.nc.Close()
-		ids := slices.Values(args)
-		var readErr error
-		if len(args) == 0 {
-			ids = lines(cmd.InOrStdin(), &readErr)
-		}
-		s := &submitter{client: c, options: options, errs: cmd.ErrOrStderr()}
-		err = s.submit(cmd.Context(), ids)
+		s := &submitter{client: c, form: form, errs: cmd.ErrOrStderr(), progress: newProgress(cmd.ErrOrStderr())}
+		err = s.submitFrom(cmd, args)
 		_, printErr := fmt.Fprintln(cmd.OutOrStdout(), s.summary())
-		return errors.Join(err, readErr, printErr)
+		return errors.Join(err, printErr)
 	}
 	return cmd
 }
 
-// lines yields the lines that are not blank.
-func lines(in io.Reader, failed *error) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		scanner := bufio.NewScanner(in)
+// submitFrom submits the arguments, or what stands on standard input.
+func (s *submitter) submitFrom(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return s.submit(cmd.Context(), func(context.Context) iter.Seq[string] { return slices.Values(args) })
+	}
+	if isTerminal(cmd.InOrStdin()) {
+		fmt.Fprintln(s.errs, "job IDs, one a line; Ctrl-D ends:")
+	}
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer cancel()
+	input := readLines(ctx, cmd.InOrStdin())
+	err := s.submit(ctx, input.all)
+	return errors.Join(err, input.failure(ctx))
+}
+
+// input are the lines of a reader. They are read by a goroutine, because a
+// read from a pipe cannot be interrupted: after ctx has ended it goes on to
+// the next line, and no further.
+type input struct {
+	lines chan string // those that are not blank; closed at the end
+	err   error       // to be read when lines is closed
+}
+
+func readLines(ctx context.Context, from io.Reader) *input {
+	in := &input{lines: make(chan string)}
+	go func() {
+		defer close(in.lines)
+		scanner := bufio.NewScanner(from)
 		for scanner.Scan() {
-			if line := strings.TrimSpace(scanner.Text()); line != "" && !yield(line) {
+			line := strings.TrimSpace(scanner.Text())
+			if line == "" {
+				continue
+			}
+			select {
+			case in.lines <- line:
+			case <-ctx.Done():
 				return
 			}
 		}
-		*failed = scanner.Err()
-	}
+		in.err = scanner.Err()
+	}()
+	return in
 }
 
-// submitter publishes submissions and counts what became of them.
-type submitter struct {
-	client  *client
-	options submission
-	errs    io.Writer
-
-	pending []pending
-	sent    int
-	twice   int
-	failed  int
-}
-
-type pending struct {
-	id  string
-	ack jetstream.PubAckFuture
-}
-
-// submit sends each ID. One that cannot be sent is reported, and the others
-// are sent all the same.
-func (s *submitter) submit(ctx context.Context, ids iter.Seq[string]) error {
-	for id := range ids {
-		if ctx.Err() != nil {
-			break
-		}
-		if err := s.send(id); err != nil {
-			s.report(id, err)
-		}
-		if len(s.pending) >= unconfirmed {
-			s.confirm()
+// all yields the lines until they or ctx end.
+func (in *input) all(ctx context.Context) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for {
+			select {
+			case line, more := <-in.lines:
+				if !more || !yield(line) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
 		}
 	}
-	s.confirm()
-	if s.failed > 0 {
-		return fmt.Errorf("%d jobs were not submitted", s.failed)
-	}
-	return context.Cause(ctx)
 }
 
-func (s *submitter) send(id string) error {
-	body, err := s.encode(id)
-	if err != nil {
-		return err
+// failure is why the lines ended before the input did.
+func (in *input) failure(ctx context.Context) error {
+	select {
+	case _, more := <-in.lines:
+		if !more && in.err != nil {
+			return fmt.Errorf("standard input: %w", in.err)
+		}
+	case <-ctx.Done():
+	default: // not read to the end
 	}
-	ack, err := s.client.js.PublishAsync(s.client.names.SubmitJob(job.ID(id)), body, jetstream.WithMsgID(id))
-	if err != nil {
-		return err
-	}
-	s.pending = append(s.pending, pending{id: id, ack: ack})
 	return nil
 }
 
-// encode checks a submission by the worker's own rules before it is sent.
-func (s *submitter) encode(id string) ([]byte, error) {
-	body := []byte(id)
-	if s.options.Prefix != "" || len(s.options.Metadata) > 0 {
-		form := s.options
-		form.JobID = id
-		var err error
-		if body, err = json.Marshal(form); err != nil {
-			return nil, err
-		}
-	} else if _, err := job.ParseID(id); err != nil {
-		return nil, err
-	}
-	_, err := job.ParseSubmission(body, time.Now(), job.Rules{})
-	return body, err
-}
-
-// confirm waits for what is under way.
-func (s *submitter) confirm() {
-	for _, p := range s.pending {
-		select {
-		case ack := <-p.ack.Ok():
-			s.sent++
-			if ack.Duplicate {
-				s.twice++
-			}
-		case err := <-p.ack.Err():
-			s.report(p.id, err)
-		case <-time.After(confirmLimit):
-			s.report(p.id, errors.New("the broker did not confirm it"))
-		}
-	}
-	s.pending = s.pending[:0]
-}
-
-func (s *submitter) report(id string, err error) {
-	s.failed++
-	if errors.Is(err, jetstream.ErrNoStreamResponse) {
-		err = fmt.Errorf("there is no stream %s yet: run `worker setup`, or start a worker", s.client.names.Jobs())
-	}
-	fmt.Fprintf(s.errs, "%s: %v\n", id, err)
-}
-
-func (s *submitter) summary() string {
-	text := fmt.Sprintf("submitted %d jobs", s.sent-s.twice)
-	if s.sent-s.twice == 1 {
-		text = "submitted 1 job"
-	}
-	if s.twice > 0 {
-		text += fmt.Sprintf(", %d submitted already", s.twice)
-	}
-	return text
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }

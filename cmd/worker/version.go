@@ -15,11 +15,15 @@ func newVersion() *cobra.Command {
 		Example: "  worker version",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			version, revision := buildInfo()
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "jobferry %s, revision %s, %s\n", version, revision, runtime.Version())
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
 			return err
 		},
 	}
+}
+
+func versionLine() string {
+	version, revision := buildInfo()
+	return fmt.Sprintf("jobferry %s, revision %s, %s", version, revision, runtime.Version())
 }
 
 // buildInfo is what the Go tool wrote into the binary.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/jobferry/jobferry/internal/config"
-	"github.com/jobferry/jobferry/internal/job"
 	"github.com/stretchr/testify/require"
 )
 
@@ -42,7 +42,7 @@ func TestRunHasAFlagForEverySetting(t *testing.T) {
 
 func TestWrongCommandLinesEndWithStatusTwo(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"run", "argument"}, {"run", "--nonsense"}, {"events", "--since", "soon"}} {
+	for _, args := range [][]string{{"run", "argument"}, {"run", "--nonsense"}, {"events", "--since", "soon"}, {"events", "--since=-1h"}, {"events", "--job", "a b"}, {"sumbit"}} {
 		root := newRoot(t.Context())
 		root.SetArgs(args)
 		require.Equal(t, 2, exitStatus(root.Execute()), args)
@@ -59,18 +59,26 @@ func TestVersion(t *testing.T) {
 	require.Regexp(t, `^jobferry \S+, revision \S+, go1\.\d+`, out.String())
 }
 
-func TestDetailOfAnEvent(t *testing.T) {
+func TestSetupCreatesTheStreams(t *testing.T) {
 	t.Parallel()
-	object := job.Object{Bucket: "b", Key: "k", Size: 2048}
-	for want, data := range map[string]job.EventData{
-		"file  2KiB  s3://b/k":                    {Status: job.OutcomeCompleted, Kind: job.KindFile, Objects: []job.Object{object}},
-		"files  4KiB  s3://b/k and 1 more":        {Status: job.OutcomeCompleted, Kind: job.KindFiles, Objects: []job.Object{object, object}},
-		"files  9 objects, listed in s3://b/m":    {Status: job.OutcomeCompleted, Kind: job.KindFiles, ObjectCount: 9, Manifest: &job.Manifest{Bucket: "b", Key: "m"}},
-		"delivered":                               {Status: job.OutcomeCompleted, Kind: job.KindDelivered},
-		"job_failed: OCRFailed The scan is blank": {Status: job.OutcomeFailed, Reason: "job_failed", Error: &job.Problem{Type: "OCRFailed", Title: "The scan is blank"}},
-		"deadline_exceeded":                       {Status: job.OutcomeFailed, Reason: "deadline_exceeded"},
-		"the submission is empty":                 {Status: job.OutcomeRejected, Reason: "the submission is empty"},
+	w := newBroker(t)
+	for range 2 {
+		stdout, _, err := w.run("", "setup", "--worker-events-max-age", "2h")
+		require.NoError(t, err)
+		require.Equal(t, "streams JOBS, JOBS_WAIT and JOBS_EVENTS are ready; publish job IDs to jobs.submit\n", stdout)
+	}
+	stream, err := w.js.Stream(t.Context(), w.names.Events())
+	require.NoError(t, err)
+	require.Equal(t, 2*time.Hour, stream.CachedInfo().Config.MaxAge)
+}
+
+func TestSettingsOfACommandAreCheckedBeforeItConnects(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"setup", "--worker-stream-replicas", "9"}, {"submit", "--nats-url", "ftp://x", "one"}, {"events", "--worker-subject-prefix", "a b"},
 	} {
-		require.Equal(t, want, detail(data))
+		root := newRoot(t.Context())
+		root.SetArgs(args)
+		require.Equal(t, 2, exitStatus(root.ExecuteContext(t.Context())), args)
 	}
 }
