@@ -110,8 +110,14 @@ func TestEventsGoOnAfterAnOutage(t *testing.T) {
 	w.stop()
 	require.Eventually(t, func() bool { return strings.Contains(c.errs.String(), "worker: lost the connection to nats") },
 		patience, 2*time.Millisecond)
+	addr := w.addr
+	w.addr = "127.0.0.1:0" // where the command does not find it
 	w.startBroker()
-	want := w.settle(completed("after")) + "\n"
+	want := w.settle(completed("during")) + "\n"
+	w.stop()
+	w.addr = addr
+	w.startBroker()
+	want += w.settle(completed("after")) + "\n"
 	c.printed("after")
 	c.interrupt()
 	require.NoError(t, c.wait())

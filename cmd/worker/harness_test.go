@@ -42,11 +42,6 @@ func newBroker(t *testing.T) *world {
 	w.names, err = consumer.NewNames("jobs")
 	require.NoError(t, err)
 	w.startBroker()
-	nc, err := nats.Connect("nats://"+w.addr, nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
-	require.NoError(t, err)
-	t.Cleanup(nc.Close)
-	w.js, err = jetstream.New(nc)
-	require.NoError(t, err)
 	return w
 }
 
@@ -60,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// startBroker starts the broker, or starts it again where it was.
+// startBroker starts the broker, or starts it again, and connects to it.
 func (w *world) startBroker() {
 	w.t.Helper()
 	server, err := embedded.StartNATS(embedded.NATSOptions{Addr: w.addr, Dir: w.dir})
@@ -68,6 +63,11 @@ func (w *world) startBroker() {
 	w.addr = strings.TrimPrefix(server.URL(), "nats://")
 	w.stop = sync.OnceFunc(server.Stop)
 	w.t.Cleanup(w.stop)
+	nc, err := nats.Connect(server.URL())
+	require.NoError(w.t, err)
+	w.t.Cleanup(nc.Close)
+	w.js, err = jetstream.New(nc)
+	require.NoError(w.t, err)
 }
 
 // output is what a command prints; it can be read while the command does.
