@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -51,9 +54,14 @@ func (c *condition) holds() bool {
 // they are empty.
 func startServer(t *testing.T, port int, user, password string) *server.Server {
 	t.Helper()
-	srv, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: port, Username: user, Password: password, NoLog: true, NoSigs: true,
-	})
+	return serve(t, &server.Options{Port: port, Username: user, Password: password})
+}
+
+// serve runs a nats-server until the test ends.
+func serve(t *testing.T, opts *server.Options) *server.Server {
+	t.Helper()
+	opts.Host, opts.NoLog, opts.NoSigs = "127.0.0.1", true, true
+	srv, err := server.NewServer(opts)
 	require.NoError(t, err)
 	go srv.Start()
 	require.True(t, srv.ReadyForConnections(patience))
@@ -129,4 +137,36 @@ func TestContextOfTheNatsTool(t *testing.T) {
 	nc.Close()
 	_, err = broker.ConnectOnce(t.Context(), config.NATS{Context: "/no/such/context.json"}, "test", zap.NewNop())
 	require.ErrorContains(t, err, "NATS_CONTEXT")
+
+	elsewhere := filepath.Join(t.TempDir(), "test.json")
+	require.NoError(t, os.WriteFile(elsewhere, []byte(`{"url": "nats://127.0.0.1:1", "user": "worker", "password": "right"}`), 0o600))
+	nc, err = broker.ConnectOnce(t.Context(), config.NATS{Context: elsewhere, URL: srv.ClientURL()}, "test", zap.NewNop())
+	require.NoError(t, err, "NATS_URL beats the context")
+	nc.Close()
+}
+
+func TestAContextWithABadURLKeepsItsPassword(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "test.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"url": "nats://worker:hunter2@127.0.0.1:port"}`), 0o600))
+	_, err := broker.ConnectOnce(t.Context(), config.NATS{Context: file}, "test", zap.NewNop())
+	require.ErrorContains(t, err, "cannot be parsed")
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestACommandSaysOnceThatItLostTheBroker(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, server.RANDOM_PORT, "", "")
+	core, logs := observer.New(zapcore.InfoLevel)
+	nc, err := broker.ConnectOnce(t.Context(), config.NATS{URL: "nats://127.0.0.1:1, " + srv.ClientURL()}, "test", zap.New(core))
+	require.NoError(t, err, "one server of the list is enough")
+	defer nc.Close()
+	port := srv.Addr().(*net.TCPAddr).Port
+	srv.Shutdown()
+	srv.WaitForShutdown()
+	require.Eventually(t, func() bool { return logs.FilterMessageSnippet("lost").Len() > 0 }, patience, time.Millisecond)
+	startServer(t, port, "", "")
+	require.Eventually(t, nc.IsConnected, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return logs.FilterMessageSnippet("connected to nats").Len() == 2 }, patience, time.Millisecond)
+	require.Len(t, logs.All(), 3)
 }

@@ -3,7 +3,9 @@ package config
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +20,8 @@ var (
 
 // natsSchemes are those that nats.go dials.
 var natsSchemes = []string{"nats", "tls", "ws", "wss"}
+
+var errNoHost = errors.New("must be a host name such as files.example.com or *.example.com:8443, without scheme and path")
 
 // parseNATSURLs checks a list of servers. One without a scheme is a nats one,
 // as in the nats tool.
@@ -60,11 +64,29 @@ func parseListenAddr(raw string) (string, error) {
 	return raw, nil
 }
 
-// parseHostGlob finds what is no host name at all; what a glob means is for
-// the client of the API to say.
+// parseHostGlob checks a host name, an address or a glob, with an optional
+// port. Which hosts it matches is for the client of the API to say.
 func parseHostGlob(raw string) (string, error) {
-	if strings.Contains(raw, "/") || strings.ContainsAny(raw, " \t@?#") {
-		return raw, errors.New("must be a host name such as files.example.com or *.example.com:8443, without scheme and path")
+	host := raw
+	if bare := strings.TrimSuffix(strings.TrimPrefix(raw, "["), "]"); isAddr(bare) {
+		return raw, nil
+	}
+	if at := strings.LastIndexByte(raw, ':'); at >= 0 {
+		if port, err := strconv.ParseUint(raw[at+1:], 10, 16); err != nil || port == 0 {
+			return raw, errNoHost
+		}
+		host = strings.TrimSuffix(strings.TrimPrefix(raw[:at], "["), "]")
+	}
+	if isAddr(host) {
+		return raw, nil
+	}
+	if _, err := path.Match(host, ""); err != nil || host == "" || strings.ContainsAny(host, "/@:#? \t") {
+		return raw, errNoHost
 	}
 	return raw, nil
+}
+
+func isAddr(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
 }

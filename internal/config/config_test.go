@@ -95,7 +95,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"WORKER_SUBJECT_PREFIX": "a.b", "WORKER_STREAM_REPLICAS": "3", "WORKER_POLLS": "1", "WORKER_TRANSFERS": "2",
 		"WORKER_POLL_RATE": "0.5", "WORKER_BACKOFF_INITIAL": "10ms", "WORKER_BACKOFF_MAX": "20ms", "WORKER_BACKOFF_MULTIPLIER": "2",
 		"WORKER_JOB_DEADLINE": "2h", "WORKER_MAX_CRASHES": "7", "WORKER_MAX_RESULT_BYTES": "500MB",
-		"WORKER_RESULT_HOSTS": "127.0.0.1:*,*.example.com", "WORKER_EVENTS_MAX_AGE": "1m", "WORKER_DRAIN_TIMEOUT": "1s",
+		"WORKER_RESULT_HOSTS": "127.0.0.1:80,[::1]:443,::1,*.example.com", "WORKER_EVENTS_MAX_AGE": "1m", "WORKER_DRAIN_TIMEOUT": "1s",
 		"WORKER_HTTP_ADDR": "127.0.0.1:0", "WORKER_LOG_LEVEL": "debug", "WORKER_LOG_FORMAT": "console",
 	}, nil)
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func TestEverySettingIsRead(t *testing.T) {
 			SubjectPrefix: "a.b", StreamReplicas: 3, Polls: 1, Transfers: 2, PollRate: 0.5,
 			Backoff:     retry.Policy{Initial: 10 * time.Millisecond, Max: 20 * time.Millisecond, Multiplier: 2},
 			JobDeadline: 2 * time.Hour, MaxCrashes: 7, MaxResultBytes: 500_000_000,
-			ResultHosts: []string{"127.0.0.1:*", "*.example.com"}, EventsMaxAge: time.Minute, DrainTimeout: time.Second,
+			ResultHosts: []string{"127.0.0.1:80", "[::1]:443", "::1", "*.example.com"}, EventsMaxAge: time.Minute, DrainTimeout: time.Second,
 			HTTPAddr: "127.0.0.1:0", LogLevel: "debug", LogFormat: "console",
 		},
 	}, cfg)

@@ -7,38 +7,65 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/jobferry/jobferry/internal/secret"
 )
 
 // maxLook bounds what is read of a file to see that it is not empty.
 const maxLook = 64 << 10
 
 var (
-	file       = reading[string]{"file", parseFile}
-	secretFile = reading[string]{"file", parseSecretFile}
+	file       = reading[string]{"file", func(path string) (string, error) { return path, holdsSomething(path) }}
+	secretFile = reading[string]{"file", secretFileThat(holdsSomething)}
+	// headerFile is a file whose content is sent in a header.
+	headerFile = reading[string]{"file", secretFileThat(holdsHeaderValue)}
+	// header is a secret that is sent in a header.
+	header = reading[secret.String]{"string", func(raw string) (secret.String, error) { return secret.New(raw), isHeaderValue(raw) }}
 )
 
-// parseFile checks that a file can be read and holds something.
-func parseFile(path string) (string, error) {
+// holdsSomething checks that a file can be read and is not blank.
+func holdsSomething(path string) error {
 	content, err := look(path)
 	if err != nil {
-		return path, fmt.Errorf("must be a file that can be read; %w", err)
+		return fmt.Errorf("must be a file that can be read; %w", err)
 	}
 	if len(bytes.TrimSpace(content)) == 0 {
-		return path, errors.New("must be a file that is not empty")
+		return errors.New("must be a file that is not empty")
 	}
-	return path, nil
+	return nil
 }
 
-// parseSecretFile is parseFile for paths that a secret may have been put into
-// by mistake: its errors keep that from being printed.
-func parseSecretFile(path string) (string, error) {
-	if _, err := parseFile(path); err != nil {
-		if path[0] == '/' || path[0] == '.' {
-			return path, err
-		}
-		return path, unprintable{err}
+func holdsHeaderValue(path string) error {
+	if err := holdsSomething(path); err != nil {
+		return err
 	}
-	return path, nil
+	content, err := look(path)
+	if err != nil || isHeaderValue(string(bytes.TrimSpace(content))) != nil {
+		return errors.New("must be a file that holds printable ASCII and nothing else")
+	}
+	return nil
+}
+
+// isHeaderValue checks what a header may carry, as far as a secret needs it.
+func isHeaderValue(raw string) error {
+	for i := range len(raw) {
+		if raw[i] < ' ' || raw[i] > '~' {
+			return errors.New("must be printable ASCII")
+		}
+	}
+	return nil
+}
+
+// secretFileThat is for paths that a secret may have been put into by mistake:
+// what looks like one is not printed.
+func secretFileThat(check func(path string) error) func(string) (string, error) {
+	return func(path string) (string, error) {
+		err := check(path)
+		if err != nil && path[0] != '/' && path[0] != '.' {
+			err = unprintable{err}
+		}
+		return path, err
+	}
 }
 
 // unprintable marks an error of a value that is not to be printed.

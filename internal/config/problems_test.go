@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,8 @@ func TestWrongSettings(t *testing.T) {
 		{"WORKER_MAX_RESULT_BYTES", "5 elephants", `="5 elephants" must be a size such as 5GiB`},
 		{"WORKER_MAX_RESULT_BYTES", "9999999PiB", `must be a size such as 5GiB`},
 		{"WORKER_RESULT_HOSTS", "https://files.example.com", ` each item must be a host name such as`},
+		{"WORKER_RESULT_HOSTS", "a:*", `="a:*" each item must be a host name such as`},
+		{"WORKER_RESULT_HOSTS", "a,[", `="a,[" each item must be a host name such as`},
 		{"WORKER_EVENTS_MAX_AGE", "1ms", `="1ms" must be a duration such as 30m or 72h, at least 1s`},
 		{"WORKER_DRAIN_TIMEOUT", "0s", `="0s" must be a duration`},
 		{"WORKER_HTTP_ADDR", "8080", `="8080" must be an address such as :8080`},
@@ -148,6 +151,16 @@ func TestFilesMustHoldSomething(t *testing.T) {
 	require.Contains(t, found[0], "NATS_CREDS=")
 	require.Contains(t, found[0], "is a directory")
 	require.Contains(t, found[1], "must be a file that is not empty")
+}
+
+func TestSecretsOfTheAPIMustFitIntoAHeader(t *testing.T) {
+	t.Parallel()
+	file := fileOf(t, "two\nlines")
+	require.Equal(t, []string{"NITRO_API_TOKEN must be printable ASCII"}, problems(t, with("NITRO_API_TOKEN", "a\nb")))
+	require.Equal(t, []string{fmt.Sprintf("NITRO_CLIENT_SECRET_FILE=%q must be a file that holds printable ASCII and nothing else", file)},
+		problems(t, with("NITRO_API_TOKEN", "", "NITRO_CLIENT_ID", "id", "NITRO_CLIENT_SECRET_FILE", file)))
+	_, err := load(t, with("NITRO_API_TOKEN", "", "NITRO_API_TOKEN_FILE", fileOf(t, " token\n")), nil)
+	require.NoError(t, err, "white space around a secret is cut")
 }
 
 func TestLongValuesAreCut(t *testing.T) {

@@ -24,7 +24,7 @@ func natsSettings() []Setting {
 		in("NATS_CREDS", "file of user credentials", func(c *Config) *string { return &c.NATS.Creds }, secretFile),
 		in("NATS_NKEY", "file of an nkey seed", func(c *Config) *string { return &c.NATS.NKey }, secretFile),
 		in("NATS_USER", "user name, or a token if there is no password", func(c *Config) *string { return &c.NATS.User }, text),
-		secretIn(SectionNATS, "NATS_PASSWORD", "password", func(c *Config) *secret.String { return &c.NATS.Password }),
+		secretIn(SectionNATS, "NATS_PASSWORD", "password", func(c *Config) *secret.String { return &c.NATS.Password }, hidden),
 		in("NATS_PASSWORD_FILE", "file of the password, read at each connect",
 			func(c *Config) *string { return &c.NATS.PasswordFile }, secretFile),
 		in("NATS_CA", "file of the certificates to trust", func(c *Config) *string { return &c.NATS.CA }, file),
@@ -44,18 +44,18 @@ func apiSettings() []Setting {
 		url,
 		in("NITRO_CLIENT_ID", "client credentials: the client's ID", func(c *Config) *string { return &c.API.ClientID }, text),
 		secretIn(SectionAPI, "NITRO_CLIENT_SECRET", "client credentials: the client's secret",
-			func(c *Config) *secret.String { return &c.API.ClientSecret }),
+			func(c *Config) *secret.String { return &c.API.ClientSecret }, header),
 		in("NITRO_CLIENT_SECRET_FILE", "file of the client's secret, read again when it changes",
-			func(c *Config) *string { return &c.API.ClientSecretFile }, secretFile),
+			func(c *Config) *string { return &c.API.ClientSecretFile }, headerFile),
 		secretIn(SectionAPI, "NITRO_API_TOKEN", "a fixed bearer token instead of client credentials",
-			func(c *Config) *secret.String { return &c.API.Token }),
+			func(c *Config) *secret.String { return &c.API.Token }, header),
 		in("NITRO_API_TOKEN_FILE", "file of the bearer token, read again when it changes",
-			func(c *Config) *string { return &c.API.TokenFile }, secretFile),
+			func(c *Config) *string { return &c.API.TokenFile }, headerFile),
 	}
 }
 
-func secretIn(section Section, name, help string, place func(*Config) *secret.String) Setting {
-	return Setting{Name: name, Help: help, Section: section, Secret: true, value: into(place, hidden)}
+func secretIn(section Section, name, help string, place func(*Config) *secret.String, as reading[secret.String]) Setting {
+	return Setting{Name: name, Help: help, Section: section, Secret: true, value: into(place, as)}
 }
 
 func s3Settings() []Setting {

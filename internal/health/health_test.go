@@ -49,6 +49,16 @@ func TestChangesAreLoggedOnce(t *testing.T) {
 	require.Len(t, logs.All(), 2, "a refusal is news: somebody has to see to it")
 }
 
+func TestWhatWasNeverTriedIsNoNews(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zapcore.DebugLevel)
+	h := health.New(zap.New(core), prometheus.NewRegistry(), "api")
+	h.Set("api", errors.New("not tried yet"))
+	require.Empty(t, logs.All())
+	h.Set("api", errAway)
+	require.Len(t, logs.All(), 1)
+}
+
 func start(t *testing.T, h *health.Health, reg *prometheus.Registry) *health.Server {
 	t.Helper()
 	s, err := health.Start(t.Context(), "127.0.0.1:0", h, reg, zap.NewNop())
