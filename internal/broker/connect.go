@@ -32,7 +32,9 @@ func Connect(cfg config.NATS, name string, health Health, log *zap.Logger) (*nat
 	if health == nil || log == nil {
 		return nil, errors.New("a connection to nats needs a health and a logger")
 	}
-	return start(cfg, name, newWatch(log, health))
+	// What is sent without a connection fails at once: a buffer would send
+	// it after the reconnect, when its lease may be lost and its request stale.
+	return start(cfg, name, newWatch(log, health), nats.ReconnectBufSize(-1))
 }
 
 // ConnectOnce returns a connection for a command: one that is up, or an error
@@ -55,12 +57,12 @@ func ConnectOnce(ctx context.Context, cfg config.NATS, name string, log *zap.Log
 }
 
 // start returns a connection that may not be up yet.
-func start(cfg config.NATS, name string, w *watch) (*nats.Conn, error) {
+func start(cfg config.NATS, name string, w *watch, more ...nats.Option) (*nats.Conn, error) {
 	opts, err := options(cfg, name, w)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
-	nc, err := dial(cfg, opts)
+	nc, err := dial(cfg, append(opts, more...))
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}

@@ -2,10 +2,12 @@ package consumer
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 )
 
@@ -101,6 +103,38 @@ func TestIdleWorkerStopsAtOnce(t *testing.T) {
 	h.submit("later")
 	h.start()
 	h.event("later") // and not 30 s later, from an orphaned pull request
+}
+
+func TestDrainUnderLoadLosesNoDelivery(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.cfg.MaxCrashes = 1
+	for i := range 300 {
+		h.submit("job-" + strconv.Itoa(i))
+	}
+	for range 5 {
+		r := h.start()
+		h.eventually(func() bool { return r.health.get("streams") == nil }, "not working")
+		r.stop()
+		require.NoError(t, r.wait(t))
+		for _, stream := range []string{h.names.Jobs(), h.names.Wait()} {
+			c, err := h.js.Consumer(t.Context(), stream, Durable)
+			require.NoError(t, err)
+			require.Zero(t, c.CachedInfo().NumAckPending, "%s: nothing is left to its ack wait", stream)
+		}
+	}
+}
+
+func TestSubmissionThatLooksLikeAStatusIsRejected(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.start()
+	msg := nats.NewMsg(h.names.Submit())
+	msg.Header.Set("Status", "100")
+	_, err := h.js.PublishMsg(t.Context(), msg)
+	require.NoError(t, err)
+	require.Equal(t, job.OutcomeRejected, h.eventAt(h.names.Rejected(h.names.Jobs(), 1)).Data.Status)
+	h.settledEverywhere()
 }
 
 func TestDeletedStreamsAndConsumersAreCreatedAgain(t *testing.T) {

@@ -60,7 +60,7 @@ func newHarness(t *testing.T) *harness {
 
 func (h *harness) connect() *nats.Conn {
 	h.t.Helper()
-	nc, err := nats.Connect(h.url, nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	nc, err := nats.Connect(h.url, nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond), nats.ReconnectBufSize(-1))
 	require.NoError(h.t, err)
 	h.t.Cleanup(nc.Close)
 	return nc

@@ -19,8 +19,10 @@ const (
 	pullExpires   = 25 * time.Second
 	pullHeartbeat = 5 * time.Second
 	pullLost      = 2*pullHeartbeat + time.Second
-	// backlogLost bounds the wait for an answer that is due at once.
+	// backlogLost bounds the wait for an answer that is due at once, and
+	// drainLost the same when the worker stops.
 	backlogLost = 5 * time.Second
+	drainLost   = time.Second
 )
 
 // puller asks one consumer for messages, for exactly as many as there are
@@ -76,6 +78,7 @@ func (p *puller) run(ctx context.Context) error {
 		}
 		select {
 		case <-time.After(backoff.NextBackOff()):
+		case <-p.reconnected:
 		case <-ctx.Done():
 		}
 	}
@@ -83,11 +86,14 @@ func (p *puller) run(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the subscription and hands over what was under way: after the
-// flush the broker knows that nobody listens, and all that it sent before is
-// here. Without a connection there is nothing under way.
+// stop ends the subscription and hands over what was under way. Drain, unlike
+// Unsubscribe, keeps what the broker sends until it has read that nobody
+// listens any more; after the flush all of that is here. Without a connection
+// there is nothing under way.
 func (p *puller) stop(sub *nats.Subscription) {
-	if err := errors.Join(sub.Unsubscribe(), p.nc.FlushTimeout(time.Second)); err != nil {
+	if p.nc.Status() != nats.CONNECTED {
+		_ = sub.Unsubscribe()
+	} else if err := errors.Join(sub.Drain(), p.nc.FlushTimeout(drainLost)); err != nil {
 		p.log.Debug("pulling ended without a connection", zap.Stringer("lane", p.lane), zap.Error(err))
 	}
 	for {
@@ -118,6 +124,9 @@ func (p *puller) next(ctx context.Context, n int) error {
 			return err
 		}
 	}
+	for len(p.reconnected) > 0 { // it was before this request
+		<-p.reconnected
+	}
 	inbox := fmt.Sprintf("%s.%d", p.inbox, n)
 	if err := p.ask(inbox, req); err != nil {
 		p.slots.release(p.lane, req.count)
@@ -141,13 +150,14 @@ func (p *puller) ask(inbox string, req request) error {
 }
 
 // receive hands messages over until the request has ended, and returns how
-// many of its slots were not used.
+// many of its slots were not used. A request for a backlog is not left alone
+// when ctx ends: the broker is sending already.
 func (p *puller) receive(ctx context.Context, inbox string, req request) (left int, err error) {
 	silence := pullLost
 	if req.backlog {
 		silence = backlogLost
 	}
-	lost := time.NewTimer(silence)
+	lost, stopped := time.NewTimer(silence), ctx.Done()
 	defer lost.Stop()
 	for left = req.count; left > 0; lost.Reset(silence) {
 		select {
@@ -168,8 +178,11 @@ func (p *puller) receive(ctx context.Context, inbox string, req request) (left i
 			return left, nil // the broker forgot the request; ask again
 		case <-lost.C:
 			return left, errPullLost
-		case <-ctx.Done():
-			return left, nil
+		case <-stopped:
+			if !req.backlog {
+				return left, nil
+			}
+			stopped, silence = nil, drainLost
 		}
 	}
 	return 0, nil
@@ -183,9 +196,10 @@ func (p *puller) noteBacklog(msg *nats.Msg) {
 	}
 }
 
-// isStatus tells a message of the pull protocol itself.
+// isStatus tells a message of the pull protocol itself. A message of a stream
+// may look like one, but always says where to acknowledge it.
 func isStatus(msg *nats.Msg) bool {
-	return len(msg.Data) == 0 && msg.Header.Get("Status") != ""
+	return msg.Reply == "" && len(msg.Data) == 0 && msg.Header.Get("Status") != ""
 }
 
 // status reads the broker's word on a pull request: it goes on, or it has
