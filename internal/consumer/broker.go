@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
@@ -28,6 +29,10 @@ const (
 	codeWrongSequence     jetstream.ErrorCode = 10071 // another message stands there
 	codeSequenceUndecided jetstream.ErrorCode = 10164 // another publish is under way
 )
+
+// errRefused means that the broker will never take the message: it is too
+// large, or breaks a rule of the stream.
+var errRefused = errors.New("the broker refuses the message for good")
 
 // requestLimit bounds one request to the broker before it is made again.
 const requestLimit = 5 * time.Second
@@ -110,11 +115,21 @@ func expectNone(msg *nats.Msg, filter string) {
 func (b broker) publish(ctx context.Context, msg *nats.Msg) error {
 	return b.insist(ctx, "publish to "+msg.Subject, func(ctx context.Context) error {
 		_, err := b.js.PublishMsg(ctx, msg)
-		if isAPIError(err, codeWrongSequence) {
+		switch {
+		case isAPIError(err, codeWrongSequence):
 			return errTaken
+		case isRefusal(err):
+			return fmt.Errorf("%w: %w", errRefused, err)
 		}
 		return err
 	})
+}
+
+// isRefusal tells an answer that blames the message from one that may pass.
+func isRefusal(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	blames := ok && api.Code == http.StatusBadRequest && api.ErrorCode != codeSequenceUndecided
+	return blames || errors.Is(err, nats.ErrMaxPayload)
 }
 
 // hasEvent reports whether a job has a terminal event.
@@ -156,15 +171,15 @@ func (b broker) acknowledge(ctx context.Context, msg *nats.Msg, word []byte) err
 	})
 }
 
-// insist calls try until it succeeds, is told that the message is taken, or
-// ctx ends; then it returns the last real error beside the cause.
+// insist calls try until it succeeds, is told that the message is taken or
+// refused for good, or ctx ends; then it returns the last real error beside the cause.
 func (b broker) insist(ctx context.Context, what string, try func(context.Context) error) error {
 	backoff := brokerBackoff.BackOff()
 	for {
 		attempt, cancel := context.WithTimeout(ctx, requestLimit)
 		err := try(attempt)
 		cancel()
-		if err == nil || errors.Is(err, errTaken) {
+		if err == nil || errors.Is(err, errTaken) || errors.Is(err, errRefused) {
 			return err
 		}
 		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) {

@@ -182,7 +182,7 @@ func (w *Worker) publish(d *delivery, j job.Job, c conclusion) error {
 
 func (w *Worker) publishRejected(d *delivery, c conclusion) error {
 	c.event.SettledAt = time.Now().UTC()
-	event := job.NewEvent(rejectedID(d), c.event, d.msg.Header.Get(headerTraceparent))
+	event := job.NewEvent(rejectedID(d), c.event, traceOf(d))
 	err := w.broker.announceRejected(d.settling, event, d.meta)
 	if errors.Is(err, errTaken) {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,14 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 	"go.uber.org/zap"
 )
+
+// maxReason is how much of the reason of a rejection its event carries, in
+// bytes: it may quote the submission.
+const maxReason = 1 << 10
+
+// traceparent is the form of the header in version 00 of W3C Trace Context;
+// anything else is dropped, and the trace with it.
+var traceparent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
 // maxEchoedBody is how much of a rejected submission its event carries, in
 // bytes before base64.
@@ -66,8 +75,15 @@ func (w *Worker) read(d *delivery) (j job.Job, err error) {
 			err = errors.New("the timer's subject names another job")
 		}
 	}
-	j.Traceparent = d.msg.Header.Get(headerTraceparent)
+	j.Traceparent = traceOf(d)
 	return j, err
+}
+
+func traceOf(d *delivery) string {
+	if trace := d.msg.Header.Get(headerTraceparent); traceparent.MatchString(trace) {
+		return trace
+	}
+	return ""
 }
 
 // reject makes the event of a message that breaks a rule. It carries the
@@ -77,10 +93,18 @@ func (w *Worker) reject(d *delivery, id job.ID, reason error) conclusion {
 	return conclusion{
 		kind: rejected,
 		event: job.EventData{
-			JobID: id, Status: job.OutcomeRejected, Reason: reason.Error(),
+			JobID: id, Status: job.OutcomeRejected, Reason: cut(reason.Error(), maxReason),
 			SubmittedAt: d.meta.Timestamp, Body: base64.StdEncoding.EncodeToString(body),
 		},
 	}
+}
+
+// cut shortens a text to so many bytes, at a whole character.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
 }
 
 // cleanUp removes the uploads of the workers that were lost with the job in

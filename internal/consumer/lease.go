@@ -70,10 +70,22 @@ func (l *lease) beat() {
 		return
 	}
 	sent := time.Now()
-	ctx, cancel := context.WithTimeout(l.ctx, l.interval())
+	ctx, cancel := context.WithDeadline(l.ctx, l.deadline(sent))
 	defer cancel()
 	_, err := l.nc.RequestWithContext(ctx, l.reply, progress)
 	l.plan(sent, err)
+}
+
+// deadline is when a beat's answer comes too late: after the interval, or at
+// the limit, when the lease is lost.
+func (l *lease) deadline(sent time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	interval, limit := sent.Add(l.interval()), l.confirmed.Add(l.limit())
+	if limit.Before(interval) {
+		return limit
+	}
+	return interval
 }
 
 // begin counts a beat in, unless the lease was released.
@@ -92,7 +104,7 @@ func (l *lease) begin() bool {
 func (l *lease) plan(sent time.Time, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err == nil {
+	if err == nil && time.Since(l.confirmed) < l.limit() { // no answer revives a lost lease
 		l.confirmed = sent
 	}
 	if l.released {

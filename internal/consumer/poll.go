@@ -103,7 +103,9 @@ func (w *Worker) stillRunning(ctx context.Context, j *job.Job, retryAfter time.D
 	case job.Running:
 		return fail(job.Fail(job.ReasonDeadlineExceeded, "the job was still running at its deadline, %s", j.Deadline.UTC().Format(time.RFC3339)))
 	default:
-		return waitUncharged(0, causeRunning) // it has just become terminal: poll again at once
+		// It has just become terminal. Charged, lest an API whose two answers
+		// never agree be asked for ever without a pause.
+		return wait
 	}
 }
 

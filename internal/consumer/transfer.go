@@ -182,10 +182,27 @@ func (w *Worker) describe(j job.Job, object *job.Object, file job.File) {
 	}
 }
 
-// isFinal reports whether another try in hand is of no use.
+// isFinal reports whether another try in hand is of no use, or not wanted.
 func isFinal(err error) bool {
-	var failure *job.Failure
-	return errors.As(err, &failure) || job.IsRefused(err)
+	if unavailable, ok := errors.AsType[*job.Unavailable](err); ok && (unavailable.Throttled || unavailable.RetryAfter > 0) {
+		return true
+	}
+	_, failed := errors.AsType[*job.Failure](err)
+	return failed || job.IsRefused(err)
+}
+
+// askedToWait is how long the API asked to wait when a download had to go back
+// to it for a fresh URL; the pod slows down where that is meant.
+func (w *Worker) askedToWait(err error) time.Duration {
+	unavailable, ok := errors.AsType[*job.Unavailable](err)
+	if !ok {
+		return 0
+	}
+	if unavailable.Throttled {
+		w.throttle.hit(unavailable.RetryAfter)
+		w.metrics.throttled.Inc()
+	}
+	return unavailable.RetryAfter
 }
 
 // unstored decides by the error what becomes of a finished job whose result
@@ -199,7 +216,9 @@ func (w *Worker) unstored(ctx context.Context, j job.Job, err error) conclusion 
 		return w.interrupted(ctx)
 	case errors.As(err, &failure):
 		return fail(failure)
-	case errors.As(err, &settled) && settled.Answer.Verdict != job.Running:
+	case errors.As(err, &settled) && settled.Answer.Verdict == job.Running:
+		return w.stillRunning(ctx, &j, settled.Answer.RetryAfter)
+	case errors.As(err, &settled):
 		return final(settled.Answer)
 	case job.IsRefused(err):
 		w.refusedBy(err).failed(err)
@@ -211,5 +230,5 @@ func (w *Worker) unstored(ctx context.Context, j job.Job, err error) conclusion 
 		}
 	}
 	w.log.Debug("a result could not be stored yet", zap.String("job", string(j.ID)), zap.Error(err))
-	return w.waitAtLeast(j, 0, causeTransfer)
+	return w.waitAtLeast(j, w.askedToWait(err), causeTransfer)
 }

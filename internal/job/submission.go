@@ -101,7 +101,15 @@ func readableID(s *string) ID {
 
 // check applies every rule that is not about the ID.
 func (r Rules) check(j Job) error {
-	return errors.Join(checkPrefix(j.Prefix), r.checkBucket(j.Bucket), checkMetadata(j.Metadata))
+	return errors.Join(checkPrefix(j.Prefix), r.checkBucket(j.Bucket), checkMetadata(j.Metadata), checkDeadline(j.Deadline))
+}
+
+// checkDeadline refuses what RFC 3339 cannot write in UTC.
+func checkDeadline(deadline time.Time) error {
+	if year := deadline.UTC().Year(); year < 0 || year > 9999 {
+		return fmt.Errorf("the deadline is in the year %d", year)
+	}
+	return nil
 }
 
 func (r Rules) checkBucket(bucket string) error {

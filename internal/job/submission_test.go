@@ -75,6 +75,7 @@ func TestSubmissionsThatBreakARule(t *testing.T) {
 		"metadata too long": {`{"jobID": "a", "metadata": {"k": "` + strings.Repeat("v", 1536) + `"}}`, "1537 bytes"},
 		"encoded too long":  {`{"jobID": "a", "metadata": {"k": "` + strings.Repeat("é", 700) + `"}}`, "as S3 headers carry it"},
 		"metadata of int":   {`{"jobID": "a", "metadata": {"k": 1}}`, "not valid"},
+		"year 10000":        {`{"jobID": "a", "deadline": "9999-12-31T23:59:59-01:00"}`, "the year 10000"},
 		"bad deadline":      {`{"jobID": "a", "deadline": "tomorrow"}`, "not valid"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,83 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+)
+
+func TestReasonThatQuotesTheSubmissionIsCut(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.start()
+	h.submit(`{"jobID": "x", "deadline": "` + strings.Repeat("A", 600_000) + `"}`)
+	event := h.eventAt(h.names.Rejected(h.names.Jobs(), 1))
+	require.Less(t, len(event.Data.Reason), maxReason+10)
+	h.settledEverywhere()
+}
+
+func TestTraceparentOfAnotherFormIsDropped(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.script("x", after(1, text("x")))
+	h.start()
+	msg := nats.NewMsg(h.names.Submit())
+	msg.Data = []byte("x")
+	msg.Header.Set("traceparent", strings.Repeat("0", 65_000))
+	_, err := h.js.PublishMsg(t.Context(), msg)
+	require.NoError(t, err)
+	require.Empty(t, h.event("x").Traceparent)
+	h.settledEverywhere()
+}
+
+func TestMessageThatTheBrokerRefusesForGoodHoldsNothing(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	b := broker{nc: h.nc, js: h.js, names: h.names}
+	huge := job.Job{ID: "x", Traceparent: strings.Repeat("0", 70_000)}
+	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), true), errRefused)
+	huge = job.Job{ID: "x", Prefix: strings.Repeat("p", 2<<20)}
+	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), true), errRefused)
+}
+
+// unsettled is a payload whose answer ends by saying "running".
+type unsettled struct{ *textPayload }
+
+func (unsettled) Read([]byte) (int, error) {
+	return 0, &job.Settled{Answer: job.Answer{Verdict: job.Running}}
+}
+
+func TestAnswerThatContradictsItselfEndsAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.status["x"] = job.Running
+	h.api.script("x", func(context.Context, int) (job.Answer, error) {
+		return job.Answer{Verdict: job.Completed, Kind: job.KindText, Payload: unsettled{&textPayload{strings.NewReader("")}}}, nil
+	})
+	h.start()
+	h.submit(`{"jobID": "x", "deadline": "2020-01-01T00:00:00Z"}`)
+	require.Equal(t, "deadline_exceeded", h.event("x").Data.Reason)
+}
+
+func TestThrottledRenewalIsNotTriedAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	opens := 0
+	h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
+		if opens++; opens == 1 {
+			return nil, &job.Unavailable{Err: errors.New("429"), RetryAfter: 50 * time.Millisecond, Throttled: true}
+		}
+		return &textPayload{strings.NewReader("x")}, nil
+	}
+	h.api.script("x", func(context.Context, int) (job.Answer, error) { return files(1), nil })
+	h.start()
+	h.submit("x")
+	require.Equal(t, 2, h.event("x").Data.Polls, "it was polled anew, not tried again in hand")
+	require.Equal(t, 2, opens)
+}
