@@ -47,7 +47,7 @@ func TestMessageThatTheBrokerRefusesForGoodHoldsNothing(t *testing.T) {
 }
 
 // unsettled is a payload whose answer ends by saying "running".
-type unsettled struct{ *textPayload }
+type unsettled struct{ job.Payload }
 
 func (unsettled) Read([]byte) (int, error) {
 	return 0, &job.Settled{Answer: job.Answer{Verdict: job.Running}}
@@ -58,7 +58,7 @@ func TestAnswerThatContradictsItselfEndsAtTheDeadline(t *testing.T) {
 	h := newHarness(t)
 	h.api.status["x"] = job.Running
 	h.api.script("x", func(context.Context, int) (job.Answer, error) {
-		return job.Answer{Verdict: job.Completed, Kind: job.KindText, Payload: unsettled{&textPayload{strings.NewReader("")}}}, nil
+		return job.Answer{Verdict: job.Completed, Kind: job.KindText, Payload: unsettled{text("").Payload}}, nil
 	})
 	h.start()
 	h.submit(`{"jobID": "x", "deadline": "2020-01-01T00:00:00Z"}`)
