@@ -51,7 +51,8 @@ type broker struct {
 	js    jetstream.JetStream
 	names Names
 
-	repair func(ctx context.Context) // creates missing streams again
+	repair  func(ctx context.Context) // creates missing streams again
+	trouble *trouble                  // tells when the broker keeps refusing
 }
 
 // arm has the broker deliver the job at a time. For the first timer of a
@@ -175,12 +176,16 @@ func (b broker) acknowledge(ctx context.Context, msg *nats.Msg, word []byte) err
 // refused for good, or ctx ends; then it returns the last real error beside the cause.
 func (b broker) insist(ctx context.Context, what string, try func(context.Context) error) error {
 	backoff := brokerBackoff.BackOff()
-	for {
+	for tries := 1; ; tries++ {
 		attempt, cancel := context.WithTimeout(ctx, requestLimit)
 		err := try(attempt)
 		cancel()
 		if err == nil || errors.Is(err, errTaken) || errors.Is(err, errRefused) {
+			b.trouble.over()
 			return err
+		}
+		if tries >= manyTries {
+			b.trouble.is(fmt.Errorf("%s: %w", what, err))
 		}
 		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) {
 			b.repair(ctx)

@@ -34,6 +34,7 @@ type gate struct {
 
 	mu       sync.Mutex
 	failures int
+	refusals int // of work, since the last that went well
 	probing  bool
 	closed   chan struct{} // nil while open; closed when the gate opens again
 	base     context.Context
@@ -79,6 +80,10 @@ func (g *gate) passed() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.failures = 0
+	if g.refusals > 0 && g.closed == nil {
+		g.refusals = 0
+		g.health.Set(g.condition, nil)
+	}
 }
 
 // failed tells the gate of work that did not.
@@ -89,6 +94,7 @@ func (g *gate) failed(err error) {
 	refused := job.IsRefused(err)
 	if refused && g.closed == nil {
 		g.closed = make(chan struct{})
+		g.refusals++
 	}
 	if refused || g.failures == manyFailures {
 		g.health.Set(g.condition, err)
@@ -107,6 +113,9 @@ func (g *gate) startProbing() {
 
 func (g *gate) probeUntilBack() {
 	backoff := probeBackoff.BackOff()
+	if !g.pause() {
+		return
+	}
 	for {
 		err := g.probe(g.base)
 		if g.base.Err() != nil {
@@ -123,6 +132,24 @@ func (g *gate) probeUntilBack() {
 	}
 }
 
+// pause waits before the first probe after work was refused, the longer the
+// more often it was: the probe may be blind to what refuses the work, such as
+// a bucket that may be looked at but not written to.
+func (g *gate) pause() bool {
+	g.mu.Lock()
+	refusals := g.refusals
+	g.mu.Unlock()
+	if refusals == 0 {
+		return true
+	}
+	select {
+	case <-time.After(probeBackoff.Delay(refusals - 1)):
+		return true
+	case <-g.base.Done():
+		return false
+	}
+}
+
 // settle takes the answer of a probe, and reports whether probing is over.
 func (g *gate) settle(err error) bool {
 	g.mu.Lock()
@@ -131,6 +158,7 @@ func (g *gate) settle(err error) bool {
 		if job.IsRefused(err) && g.closed == nil {
 			g.closed = make(chan struct{})
 		}
+		g.refusals = 0 // the probe sees what is wrong, so it can tell when it is not
 		g.health.Set(g.condition, fmt.Errorf("waiting for it: %w", err))
 		return false
 	}
@@ -139,7 +167,9 @@ func (g *gate) settle(err error) bool {
 		close(g.closed)
 		g.closed = nil
 	}
-	g.health.Set(g.condition, nil)
+	if g.refusals == 0 { // else the next work tells
+		g.health.Set(g.condition, nil)
+	}
 	return true
 }
 

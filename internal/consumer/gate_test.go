@@ -70,6 +70,26 @@ func TestGateClosesOnRefusalAndOpensAfterAGoodProbe(t *testing.T) {
 	})
 }
 
+func TestGateStaysUnreadyWhileItsProbeIsBlind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, health := newTestGate(t.Context(), func() error { return nil })
+		synctest.Wait()
+		refusal := &job.Refused{By: job.Store, Err: errors.New("PutObject: 403")}
+		var last time.Duration
+		for range 4 {
+			g.failed(refusal)
+			start := time.Now()
+			require.NoError(t, g.wait(t.Context()))
+			require.Greater(t, time.Since(start), last, "each pause is longer")
+			last = time.Since(start)
+			require.ErrorIs(t, health.get("store"), refusal, "open for a try, and not ready")
+		}
+		g.passed()
+		require.NoError(t, health.get("store"))
+	})
+}
+
 func TestGateIsUnreadyAfterManyFailuresOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -134,9 +134,34 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 // checkStream says what about an existing stream would lose jobs. The rest of
 // its configuration is its owner's.
 func checkStream(have, want jetstream.StreamConfig) error {
-	if !want.AllowMsgSchedules {
-		return nil
+	switch {
+	case want.AllowMsgSchedules:
+		return checkWait(have, want)
+	case want.Retention == jetstream.LimitsPolicy:
+		return checkEvents(have, want)
 	}
+	return nil
+}
+
+// checkEvents says what about an existing events stream would leave a worker
+// without an answer for ever.
+func checkEvents(have, want jetstream.StreamConfig) error {
+	if !have.AllowDirect {
+		return misconfigured("stream %s does not allow direct get, by which events are looked up: enable allow_direct on it", have.Name)
+	}
+	return checkSubjects(have, want)
+}
+
+func checkSubjects(have, want jetstream.StreamConfig) error {
+	for _, subject := range want.Subjects {
+		if !slices.Contains(have.Subjects, subject) {
+			return misconfigured("stream %s does not take %s: add the subject", have.Name, subject)
+		}
+	}
+	return nil
+}
+
+func checkWait(have, want jetstream.StreamConfig) error {
 	if !have.AllowMsgSchedules {
 		return noSchedules(have.Name, "delete the stream, or enable allow_msg_schedules on it")
 	}
@@ -146,12 +171,7 @@ func checkStream(have, want jetstream.StreamConfig) error {
 	if have.MaxMsgs > 0 || have.MaxBytes > 0 || have.MaxAge > 0 || have.MaxMsgsPerSubject > 0 {
 		return misconfigured("stream %s has limits (messages, bytes, age or messages per subject), which drop timers silently: remove them", have.Name)
 	}
-	for _, subject := range want.Subjects {
-		if !slices.Contains(have.Subjects, subject) {
-			return misconfigured("stream %s does not take %s: add the subject", have.Name, subject)
-		}
-	}
-	return nil
+	return checkSubjects(have, want)
 }
 
 func noSchedules(stream, advice string) error {

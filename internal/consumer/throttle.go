@@ -8,6 +8,10 @@ import (
 	"github.com/jobferry/jobferry/internal/retry"
 )
 
+// longestPause is how long one answer may hold back a whole pod. A job may be
+// asked to wait longer; if the API means every job, its next answer says so.
+const longestPause = time.Minute
+
 // throttle slows the whole pod down after the API has said that it polls too
 // often: no message is taken until the time it asked for is over.
 type throttle struct {
@@ -29,7 +33,7 @@ func (t *throttle) hit(retryAfter time.Duration) {
 	if now := time.Now(); now.After(t.until) {
 		t.streak++
 	}
-	if until := time.Now().Add(retryAfter); until.After(t.until) {
+	if until := time.Now().Add(min(retryAfter, longestPause)); until.After(t.until) {
 		t.until = until
 	}
 }

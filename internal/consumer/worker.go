@@ -48,6 +48,8 @@ type Worker struct {
 	working  context.Context // ends when work under way has to stop
 	settling context.Context // ends when nothing more can be published
 	inHand   sync.WaitGroup
+
+	repairing sync.Mutex
 }
 
 // New returns a worker that has not started. It does no input or output.
@@ -69,6 +71,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		throttle: &throttle{backoff: cfg.Backoff},
 	}
 	w.broker.repair = w.repair
+	w.broker.trouble = &trouble{health: deps.Health}
 	w.apiGate = &gate{condition: "api", probe: deps.API.Probe, health: deps.Health, log: deps.Log}
 	w.s3Gate = &gate{condition: "store", probe: deps.Store.Probe, health: deps.Health, log: deps.Log}
 	watchSlots(deps.Metrics, w.slots, w.berths)
@@ -164,11 +167,13 @@ func (w *Worker) pulled(l lane, err error) {
 	w.repair(w.taking)
 }
 
-// repair creates again what somebody deleted of the streams and consumers.
+// repair creates again what somebody deleted of the streams and consumers. One
+// at a time is enough.
 func (w *Worker) repair(ctx context.Context) {
-	if w.broker.nc.Status() != nats.CONNECTED {
+	if w.broker.nc.Status() != nats.CONNECTED || !w.repairing.TryLock() {
 		return
 	}
+	defer w.repairing.Unlock()
 	attempt, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
 	if err := Setup(attempt, w.broker.nc, w.cfg); ctx.Err() == nil {
