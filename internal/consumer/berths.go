@@ -8,12 +8,15 @@ import (
 )
 
 // berths hands out the transfer slots, one for each file being streamed, in
-// the order of asking. As many finished jobs again may wait for one.
+// the order of asking. As many finished jobs again may wait for one; and no
+// more than both together are in hand until they are concluded, lest a broker
+// that takes no events fill the pod with finished jobs.
 type berths struct {
-	total int
-	files *semaphore.Weighted
-	lobby *semaphore.Weighted
-	inUse atomic.Int64
+	total   int
+	files   *semaphore.Weighted
+	lobby   *semaphore.Weighted
+	onBoard *semaphore.Weighted
+	inUse   atomic.Int64
 }
 
 func newBerths(total int) *berths {
@@ -21,12 +24,20 @@ func newBerths(total int) *berths {
 		total: total,
 		files: semaphore.NewWeighted(int64(total)),
 		lobby: semaphore.NewWeighted(int64(total)),
+
+		onBoard: semaphore.NewWeighted(2 * int64(total)),
 	}
 }
 
+// enter takes a finished job in, or reports false when there are too many. The
+// job exits when it has been concluded.
+func (b *berths) enter() bool { return b.onBoard.TryAcquire(1) }
+
+func (b *berths) exit() { b.onBoard.Release(1) }
+
 // board takes the first slot of a job, waiting for it in the lobby. It reports
-// false when the lobby is full.
-func (b *berths) board(ctx context.Context) (bool, error) {
+// false when the lobby is full. waiting is called before it waits.
+func (b *berths) board(ctx context.Context, waiting func()) (bool, error) {
 	if b.files.TryAcquire(1) {
 		b.inUse.Add(1)
 		return true, nil
@@ -35,6 +46,7 @@ func (b *berths) board(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	defer b.lobby.Release(1)
+	waiting()
 	return true, b.take(ctx)
 }
 

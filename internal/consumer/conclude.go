@@ -78,31 +78,41 @@ func (w *Worker) carry(l lane, msg *nats.Msg) {
 		w.log.Error("a message that is none of JetStream's arrived on a pull subject; it is left alone", zap.Error(err))
 		return
 	}
-	j, c := w.journey(d)
+	j, answer, c := w.journey(d)
+	if c.kind == undecided {
+		c = w.ferry(d, j, answer)
+		defer d.leave()
+	}
 	w.conclude(d, j, c)
 }
 
-// journey is intake, poll and transfer; each may end it.
-func (w *Worker) journey(d *delivery) (job.Job, conclusion) {
+// journey is intake and poll; each may end it. Without a conclusion the job is
+// finished, and the answer carries its result.
+func (w *Worker) journey(d *delivery) (job.Job, job.Answer, conclusion) {
 	j, c := w.intake(d)
 	if c.kind != undecided {
-		return j, c
+		return j, job.Answer{}, c
 	}
 	if w.taking.Err() != nil {
-		return j, waitUncharged(0, causeDrain)
+		return j, job.Answer{}, waitUncharged(0, causeDrain)
 	}
 	answer, c := w.poll(d.work, &j)
-	if c.kind != undecided {
-		return j, c
-	}
+	return j, answer, c
+}
+
+// ferry takes a finished job's result across.
+func (w *Worker) ferry(d *delivery, j job.Job, answer job.Answer) conclusion {
 	defer answer.Close()
-	d.freeSlot()
 	if d.lane == due { // a second submission may have settled it while it waited
 		if c := w.alreadySettled(d, j); c.kind != undecided {
-			return j, c
+			return c
 		}
 	}
-	return j, w.transfer(d.work, j, answer)
+	if !w.berths.enter() {
+		return waitUncharged(0, causeNoSlot)
+	}
+	d.leave = w.berths.exit
+	return w.transfer(d.work, j, answer, d.freeSlot)
 }
 
 // conclude publishes before it acknowledges, and has both confirmed: a worker

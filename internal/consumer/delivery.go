@@ -25,6 +25,7 @@ type delivery struct {
 	settling context.Context
 
 	freeSlot func() // gives the poll slot back; only the first call counts
+	leave    func() // gives the place among the finished jobs back, if there is one
 }
 
 // deliver takes a message in hand.
@@ -34,7 +35,7 @@ func (w *Worker) deliver(l lane, msg *nats.Msg) (*delivery, func(), error) {
 	if err != nil {
 		return nil, free, err
 	}
-	d := &delivery{msg: msg, meta: meta, lane: l, freeSlot: free}
+	d := &delivery{msg: msg, meta: meta, lane: l, freeSlot: free, leave: func() {}}
 	d.lease = newLease(w.settling, msg, w.broker.nc, w.cfg.ackWait())
 	d.settling = d.lease.ctx
 	work, cancel := context.WithCancelCause(d.settling)

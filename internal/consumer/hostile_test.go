@@ -3,12 +3,14 @@ package consumer
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 )
 
@@ -44,6 +46,39 @@ func TestMessageThatTheBrokerRefusesForGoodHoldsNothing(t *testing.T) {
 	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), true), errRefused)
 	huge = job.Job{ID: "x", Prefix: strings.Repeat("p", 2<<20)}
 	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), true), errRefused)
+}
+
+func TestBrokerThatTakesNoEventsDoesNotFillThePod(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	_, err := h.js.UpdateStream(t.Context(), jetstream.StreamConfig{
+		Name: h.names.Events(), Subjects: []string{h.names.AllEvents()}, AllowDirect: true,
+		MaxMsgs: 1, Discard: jetstream.DiscardNew,
+	})
+	require.NoError(t, err)
+	const count = 100
+	for i := range count {
+		id := job.ID("job-" + strconv.Itoa(i))
+		h.api.script(id, completed)
+		h.submit(string(id))
+	}
+	r := h.start()
+	h.eventually(func() bool { return r.health.get("broker") != nil && r.health.get("broker").Error() != "not set" }, "nobody is told")
+	inHand := 0
+	for _, stream := range []string{h.names.Jobs(), h.names.Wait()} {
+		c, err := h.js.Consumer(t.Context(), stream, Durable)
+		require.NoError(t, err)
+		inHand += c.CachedInfo().NumAckPending
+	}
+	require.LessOrEqual(t, inHand, h.cfg.Polls+2*h.cfg.Transfers)
+
+	_, err = h.js.UpdateStream(t.Context(), jetstream.StreamConfig{
+		Name: h.names.Events(), Subjects: []string{h.names.AllEvents()}, AllowDirect: true, MaxMsgs: -1,
+	})
+	require.NoError(t, err)
+	h.settledEverywhere()
+	require.Equal(t, uint64(count), h.count(h.names.Events()))
+	require.NoError(t, r.health.get("broker"))
 }
 
 // unsettled is a payload whose answer ends by saying "running".

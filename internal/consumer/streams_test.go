@@ -109,6 +109,16 @@ func TestSetupRefusesAWaitStreamThatWouldLoseTimers(t *testing.T) {
 	}
 }
 
+func TestSetupRefusesAnEventsStreamWithoutDirectGet(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.recreate(jetstream.StreamConfig{Name: "JOBS_EVENTS", Subjects: []string{"jobs.events.>"}})
+	var wrong *Misconfigured
+	err := Setup(t.Context(), h.nc, h.cfg)
+	require.ErrorAs(t, err, &wrong)
+	require.ErrorContains(t, err, "allow_direct")
+}
+
 func TestSetupNamesAnOverlappingStream(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)

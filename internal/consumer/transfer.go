@@ -21,21 +21,24 @@ const transferAttempts = 3
 // longer is waited for by a timer.
 var transferBackoff = retry.Policy{Initial: 200 * time.Millisecond, Max: 2 * time.Second, Multiplier: 3}
 
-// transfer stores the job's result, all of it before its event.
-func (w *Worker) transfer(ctx context.Context, j job.Job, answer job.Answer) conclusion {
+// transfer stores the job's result, all of it before its event. freeSlot gives
+// the poll slot back as soon as the job has a place among the transfers; a job
+// that has none keeps its slot until it is concluded.
+func (w *Worker) transfer(ctx context.Context, j job.Job, answer job.Answer, freeSlot func()) conclusion {
 	if answer.Kind == job.KindDelivered {
 		return settle(job.EventData{Status: job.OutcomeCompleted, Kind: job.KindDelivered, Objects: []job.Object{}})
 	}
 	if !w.s3Gate.isOpen() {
 		return w.paused()
 	}
-	boarded, err := w.berths.board(ctx)
+	boarded, err := w.berths.board(ctx, freeSlot)
 	if err != nil {
 		return w.interrupted(ctx)
 	}
 	if !boarded {
 		return waitUncharged(0, causeNoSlot)
 	}
+	freeSlot()
 	event, err := w.storeResult(ctx, j, answer)
 	if err != nil {
 		return w.unstored(ctx, j, err)
