@@ -23,6 +23,10 @@ const (
 	// drainLost the same when the worker stops.
 	backlogLost = 5 * time.Second
 	drainLost   = time.Second
+	// drainQuiet is how long a listening request has to be quiet when the
+	// worker stops: what the broker has assigned to it but not sent when it
+	// reads that nobody listens is lost until the ack wait.
+	drainQuiet = 100 * time.Millisecond
 )
 
 // puller asks one consumer for messages, for exactly as many as there are
@@ -150,8 +154,8 @@ func (p *puller) ask(inbox string, req request) error {
 }
 
 // receive hands messages over until the request has ended, and returns how
-// many of its slots were not used. A request for a backlog is not left alone
-// when ctx ends: the broker is sending already.
+// many of its slots were not used. When ctx ends the request is not left
+// alone before it has ended or is quiet: the broker may be sending already.
 func (p *puller) receive(ctx context.Context, inbox string, req request) (left int, err error) {
 	silence := pullLost
 	if req.backlog {
@@ -179,10 +183,10 @@ func (p *puller) receive(ctx context.Context, inbox string, req request) (left i
 		case <-lost.C:
 			return left, errPullLost
 		case <-stopped:
-			if !req.backlog {
-				return left, nil
+			stopped, silence = nil, drainQuiet
+			if req.backlog {
+				silence = drainLost
 			}
-			stopped, silence = nil, drainLost
 		}
 	}
 	return 0, nil
