@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/docker/go-units"
+	"github.com/dustin/go-humanize"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -162,7 +162,7 @@ func describe(data job.EventData) string {
 		size += object.Size
 	}
 	if len(data.Objects) > 0 {
-		words = append(words, count(len(data.Objects), "object"), units.BytesSize(float64(size)))
+		words = append(words, count(len(data.Objects), "object"), humanize.IBytes(uint64(size)))
 	}
 	took := data.SettledAt.Sub(data.SubmittedAt).Round(10 * time.Millisecond)
 	return fmt.Sprintf("%s after %v and %s", strings.Join(words, ", "), took, count(data.Polls, "poll"))

@@ -36,10 +36,10 @@ func TestEventsFromNowOn(t *testing.T) {
 	c.interrupt()
 	require.NoError(t, c.wait(), "stopped as asked")
 	require.Equal(t, strings.Join([]string{
-		"2026-11-23 20:00:00  completed  one                                   file               2KiB  s3://b/one/result.pdf",
+		"2026-11-23 20:00:00  completed  one                                   file               2.0 KiB  s3://b/one/result.pdf",
 		"2026-11-23 20:00:00  failed     two                                   job_expired",
 		"a message on jobs.events.completed.three cannot be read as an event",
-		"2026-11-23 20:00:00  completed  four                                  file               2KiB  s3://b/four/result.pdf",
+		"2026-11-23 20:00:00  completed  four                                  file               2.0 KiB  s3://b/four/result.pdf",
 		"",
 	}, "\n"), c.out.String())
 	require.Empty(t, c.errs.String())
@@ -148,8 +148,8 @@ func TestRowOfAnEvent(t *testing.T) {
 	t.Parallel()
 	object := job.Object{Bucket: "b", Key: "k", Size: 2048}
 	for want, data := range map[string]job.EventData{
-		"file               2KiB  s3://b/k":                {Status: job.OutcomeCompleted, Kind: job.KindFile, Objects: []job.Object{object}},
-		"files              4KiB  s3://b/k and 1 more":     {Status: job.OutcomeCompleted, Kind: job.KindFiles, Objects: []job.Object{object, object}},
+		"file               2.0 KiB  s3://b/k":             {Status: job.OutcomeCompleted, Kind: job.KindFile, Objects: []job.Object{object}},
+		"files              4.0 KiB  s3://b/k and 1 more":  {Status: job.OutcomeCompleted, Kind: job.KindFiles, Objects: []job.Object{object, object}},
 		"files              9 objects, listed in s3://b/m": {Status: job.OutcomeCompleted, Kind: job.KindFiles, ObjectCount: 9, Manifest: &job.Manifest{Bucket: "b", Key: "m"}},
 		"delivered": {Status: job.OutcomeCompleted, Kind: job.KindDelivered},
 		"job_failed         OCRFailed The scan is blank": {Status: job.OutcomeFailed, Reason: "job_failed", Error: &job.Problem{Type: "OCRFailed", Title: "The scan is blank"}},

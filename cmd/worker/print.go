@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/docker/go-units"
+	"github.com/dustin/go-humanize"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -110,7 +110,7 @@ func stored(data job.EventData) string {
 		size += object.Size
 	}
 	first := data.Objects[0]
-	text := fmt.Sprintf("%s  s3://%s/%s", units.BytesSize(float64(size)), first.Bucket, first.Key)
+	text := fmt.Sprintf("%s  s3://%s/%s", humanize.IBytes(uint64(size)), first.Bucket, first.Key)
 	if more := len(data.Objects) - 1; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}

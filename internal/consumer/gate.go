@@ -9,7 +9,6 @@ import (
 
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/retry"
-	"go.uber.org/zap"
 )
 
 // The worker's own waits for what it depends on.
@@ -30,7 +29,6 @@ type gate struct {
 	condition string
 	probe     func(context.Context) error
 	health    Health
-	log       *zap.Logger
 
 	mu       sync.Mutex
 	failures int

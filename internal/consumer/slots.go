@@ -104,8 +104,8 @@ func (s *slots) allowed(l lane) request {
 	return request{count: spare, backlog: true}
 }
 
-// add counts a slot for a message that came without having been asked for: of
-// a pull request that was taken for lost, or after a stop.
+// add counts a slot for a message that arrives after its request's slots were
+// given back, when the worker stops.
 func (s *slots) add(l lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

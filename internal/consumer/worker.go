@@ -72,8 +72,8 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	}
 	w.broker.repair = w.repair
 	w.broker.trouble = &trouble{health: deps.Health}
-	w.apiGate = &gate{condition: "api", probe: deps.API.Probe, health: deps.Health, log: deps.Log}
-	w.s3Gate = &gate{condition: "store", probe: deps.Store.Probe, health: deps.Health, log: deps.Log}
+	w.apiGate = &gate{condition: "api", probe: deps.API.Probe, health: deps.Health}
+	w.s3Gate = &gate{condition: "store", probe: deps.Store.Probe, health: deps.Health}
 	watchSlots(deps.Metrics, w.slots, w.berths)
 	return w, nil
 }
