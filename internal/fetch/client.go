@@ -21,6 +21,10 @@ import (
 // userAgent names the worker to the API and to file hosts.
 const userAgent = "jobferry"
 
+// maxHeaderBytes is how much of an answer's header is read, in bytes. Servers
+// commonly allow 8 to 64 KiB; net/http would take 10 MiB.
+const maxHeaderBytes = 256 << 10
+
 // Client talks to the job API and to the hosts of its results. It is safe for
 // concurrent use. The two never share a connection, a header or a redirect:
 // the token stays with the API.
@@ -72,9 +76,13 @@ func (c *Client) Close() {
 	c.files.CloseIdleConnections()
 }
 
-// apiClient follows no redirect: its requests carry a token.
+// apiClient follows no redirect, not even one to another path: its requests
+// carry a token, or the client's secret. HTTPS_PROXY, HTTP_PROXY and NO_PROXY
+// hold for it as everywhere, because the operator names the API; over https a
+// proxy sees a tunnel and no token.
 func (c *Client) apiClient() *http.Client {
-	t := c.transport(&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second})
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
+	t := c.transport(dialer.DialContext)
 	t.Proxy = http.ProxyFromEnvironment
 	return &http.Client{
 		Transport:     t,
@@ -82,10 +90,10 @@ func (c *Client) apiClient() *http.Client {
 	}
 }
 
-// fileClient knows no proxy, which would be a way round the guard, and leaves
-// bytes as they are sent.
+// fileClient knows no proxy: a proxy resolves and dials for itself, where the
+// guard cannot see it. It leaves bytes as they are sent.
 func (c *Client) fileClient() *http.Client {
-	t := c.transport(c.guard.dialer())
+	t := c.transport(c.guard.dial)
 	t.DisableCompression = true
 	return &http.Client{
 		Transport: t,
@@ -100,17 +108,20 @@ func (c *Client) fileClient() *http.Client {
 	}
 }
 
+// dialFunc opens connections for a transport.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
 // transport is what both sides have in common. Each has its own: a connection
 // pool that both used could lend the API's connections to a result's URL.
-func (c *Client) transport(dialer *net.Dialer) *http.Transport {
+func (c *Client) transport(dial dialFunc) *http.Transport {
 	return &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext:            dial,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxIdleConnsPerHost:    c.cfg.IdleConns,
 		IdleConnTimeout:        90 * time.Second,
 		ResponseHeaderTimeout:  c.cfg.RequestTimeout,
-		MaxResponseHeaderBytes: 256 << 10,
+		MaxResponseHeaderBytes: maxHeaderBytes,
 		// A connection that many requests share must not die unnoticed.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 	}
