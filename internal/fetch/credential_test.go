@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,17 +24,6 @@ func reveal(t testing.TB, read func() (secret.String, error)) string {
 	value, err := read()
 	require.NoError(t, err)
 	return value.Reveal()
-}
-
-func TestFixedCredential(t *testing.T) {
-	t.Parallel()
-	c := FixedCredential(secret.New("hunter2"))
-	require.Equal(t, "hunter2", reveal(t, c.Secret))
-	require.Equal(t, "hunter2", reveal(t, c.Reread))
-	for _, bad := range []string{"", "a\nb", "a\x00", "é"} {
-		_, err := FixedCredential(secret.New(bad)).Secret()
-		require.Error(t, err, "%q", bad)
-	}
 }
 
 func TestFileCredentialIsReadAgainWhenItChanges(t *testing.T) {
@@ -109,16 +97,4 @@ func TestFileCredentialThatIsNoSecret(t *testing.T) {
 	}
 	_, err := FileCredential(t.TempDir()).Secret()
 	require.Error(t, err)
-}
-
-func TestCredentialsDoNotPrint(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "secret")
-	write(t, path, "hunter2")
-	file := FileCredential(path)
-	require.Equal(t, "hunter2", reveal(t, file.Secret))
-	for _, c := range []Credential{file, FixedCredential(secret.New("hunter2"))} {
-		cfg := struct{ inner Config }{Config{Token: c}}
-		require.NotContains(t, fmt.Sprintf("%v %+v %#v %v %+v %#v", c, c, c, cfg, cfg, cfg), "hunter2")
-	}
 }
