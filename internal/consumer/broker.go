@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
@@ -20,6 +21,7 @@ const (
 	headerScheduleTarget = "Nats-Schedule-Target" // where a timer fires to
 	headerExpectSequence = "Nats-Expected-Last-Subject-Sequence"
 	headerExpectSubject  = "Nats-Expected-Last-Subject-Sequence-Subject"
+	headerSequence       = "Nats-Sequence" // of the answer to a direct get
 	headerTraceparent    = "traceparent"
 	headerContentType    = "Content-Type"
 )
@@ -67,7 +69,7 @@ func (b broker) arm(ctx context.Context, j job.Job, at time.Time, first bool) er
 	msg.Header.Set(headerSchedule, "@at "+at.UTC().Format(time.RFC3339Nano))
 	msg.Header.Set(headerScheduleTarget, b.names.Due(j.ID))
 	if first {
-		expectNone(msg, b.names.OnItsWay(j.ID))
+		expectation{filter: b.names.OnItsWay(j.ID)}.set(msg)
 	}
 	return b.publish(ctx, msg)
 }
@@ -75,23 +77,48 @@ func (b broker) arm(ctx context.Context, j job.Job, at time.Time, first bool) er
 // announce publishes a job's terminal event, or returns errTaken when it has
 // one already.
 func (b broker) announce(ctx context.Context, event job.Event) error {
-	return b.publishEvent(ctx, event, b.names.Event(event.Data.Status, event.Data.JobID), b.names.AnyEvent(event.Data.JobID))
+	data := event.Data
+	return b.publishEvent(ctx, event, b.names.Event(data.Status, data.JobID), expectation{filter: b.names.AnyEvent(data.JobID)})
 }
 
-// announceRejected publishes the event of a message that could not be taken.
+// announceRejected publishes the event of a message that could not be taken, or
+// returns errTaken when it has one already. The event of another message may
+// stand in its place, from before somebody deleted the stream and it was made
+// anew, with its sequences from 1 again: that one is superseded.
 func (b broker) announceRejected(ctx context.Context, event job.Event, meta *nats.MsgMetadata) error {
 	subject := b.names.Rejected(meta.Stream, meta.Sequence.Stream)
-	return b.publishEvent(ctx, event, subject, subject)
+	err := b.publishEvent(ctx, event, subject, expectation{filter: subject})
+	for errors.Is(err, errTaken) {
+		var standing *nats.Msg
+		if standing, err = b.last(ctx, b.names.Events(), subject); err != nil {
+			return err
+		}
+		var sequence uint64
+		if standing != nil {
+			if isEventOf(standing.Data, meta.Timestamp) {
+				return errTaken
+			}
+			sequence, _ = strconv.ParseUint(standing.Header.Get(headerSequence), 10, 64)
+		}
+		err = b.publishEvent(ctx, event, subject, expectation{filter: subject, sequence: sequence})
+	}
+	return err
 }
 
-func (b broker) publishEvent(ctx context.Context, event job.Event, subject, unique string) error {
+// isEventOf reports whether an event is about the message of that time.
+func isEventOf(body []byte, at time.Time) bool {
+	var event job.Event
+	return json.Unmarshal(body, &event) == nil && event.Data.SubmittedAt.Equal(at)
+}
+
+func (b broker) publishEvent(ctx context.Context, event job.Event, subject string, expected expectation) error {
 	body, err := event.Encode()
 	if err != nil {
 		return err
 	}
 	msg := b.message(subject, body, event.Traceparent)
 	msg.Header.Set(headerContentType, job.ContentTypeCloudEvent)
-	expectNone(msg, unique)
+	expected.set(msg)
 	return b.publish(ctx, msg)
 }
 
@@ -104,10 +131,16 @@ func (b broker) message(subject string, body []byte, traceparent string) *nats.M
 	return msg
 }
 
-// expectNone makes the broker refuse msg when a message stands under filter.
-func expectNone(msg *nats.Msg, filter string) {
-	msg.Header.Set(headerExpectSequence, "0")
-	msg.Header.Set(headerExpectSubject, filter)
+// expectation makes the broker refuse a message unless sequence is that of the
+// last one under filter; 0 means that none stands there.
+type expectation struct {
+	filter   string
+	sequence uint64
+}
+
+func (e expectation) set(msg *nats.Msg) {
+	msg.Header.Set(headerExpectSequence, strconv.FormatUint(e.sequence, 10))
+	msg.Header.Set(headerExpectSubject, e.filter)
 }
 
 // publish sends msg until the broker has stored it. A try that was not
@@ -135,21 +168,34 @@ func isRefusal(err error) bool {
 
 // hasEvent reports whether a job has a terminal event.
 func (b broker) hasEvent(ctx context.Context, id job.ID) (bool, error) {
-	query, err := json.Marshal(map[string]string{"last_by_subj": b.names.AnyEvent(id)})
+	found, err := b.last(ctx, b.names.Events(), b.names.AnyEvent(id))
+	return found != nil, err
+}
+
+// isOnItsWay reports whether a job has a timer, or is due.
+func (b broker) isOnItsWay(ctx context.Context, id job.ID) (bool, error) {
+	found, err := b.last(ctx, b.names.Wait(), b.names.OnItsWay(id))
+	return found != nil, err
+}
+
+// last returns the last message of a stream under a subject, wildcards
+// included, or nil when there is none.
+func (b broker) last(ctx context.Context, stream, subject string) (*nats.Msg, error) {
+	query, err := json.Marshal(map[string]string{"last_by_subj": subject})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	var found bool
-	err = b.insist(ctx, "look for an event of "+string(id), func(ctx context.Context) error {
-		answer, err := b.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+b.names.Events(), query)
+	var found *nats.Msg
+	err = b.insist(ctx, "look for a message on "+subject, func(ctx context.Context) error {
+		answer, err := b.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream, query)
 		if err != nil {
 			return err
 		}
 		switch status := answer.Header.Get("Status"); status {
 		case "":
-			found = true
+			found = answer
 		case "404":
-			found = false
+			found = nil
 		default:
 			return fmt.Errorf("direct get: %s %s", status, answer.Header.Get("Description"))
 		}

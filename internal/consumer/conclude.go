@@ -80,7 +80,7 @@ func (w *Worker) carry(l lane, msg *nats.Msg) {
 	}
 	j, answer, c := w.journey(d)
 	if c.kind == undecided {
-		c = w.ferry(d, j, answer)
+		c = w.ferry(d, &j, answer)
 		defer d.leave()
 	}
 	w.conclude(d, j, c)
@@ -101,10 +101,10 @@ func (w *Worker) journey(d *delivery) (job.Job, job.Answer, conclusion) {
 }
 
 // ferry takes a finished job's result across.
-func (w *Worker) ferry(d *delivery, j job.Job, answer job.Answer) conclusion {
+func (w *Worker) ferry(d *delivery, j *job.Job, answer job.Answer) conclusion {
 	defer answer.Close()
 	if d.lane == due { // a second submission may have settled it while it waited
-		if c := w.alreadySettled(d, j); c.kind != undecided {
+		if c := w.alreadySettled(d, *j); c.kind != undecided {
 			return c
 		}
 	}

@@ -41,7 +41,7 @@ func TestTraceparentOfAnotherFormIsDropped(t *testing.T) {
 func TestMessageThatTheBrokerRefusesForGoodHoldsNothing(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	b := broker{nc: h.nc, js: h.js, names: h.names, trouble: &trouble{health: newRecordedHealth()}}
+	b := h.broker()
 	huge := job.Job{ID: "x", Traceparent: strings.Repeat("0", 70_000)}
 	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), true), errRefused)
 	huge = job.Job{ID: "x", Prefix: strings.Repeat("p", 2<<20)}

@@ -29,13 +29,16 @@ const maxEchoedBody = 8 << 10
 // at all. A conclusion other than none ends its journey here.
 func (w *Worker) intake(d *delivery) (job.Job, conclusion) {
 	j, err := w.read(d)
-	if err != nil {
+	switch {
+	case errors.Is(err, job.ErrBucket) && d.lane == due: // it was allowed when the job was taken
+		return j, fail(&job.Failure{Reason: job.ReasonStoreRejected, Err: err})
+	case err != nil:
 		return job.Job{}, w.reject(d, j.ID, err)
-	}
-	if d.crashes() > 0 {
-		w.metrics.redelivered.Inc()
-	}
-	if d.lane == fresh || d.crashes() > 0 {
+	case d.crashes() > 0:
+		if c := w.retake(d, j); c.kind != undecided {
+			return j, c
+		}
+	case d.lane == fresh:
 		if c := w.alreadySettled(d, j); c.kind != undecided {
 			return j, c
 		}
@@ -44,10 +47,38 @@ func (w *Worker) intake(d *delivery) (job.Job, conclusion) {
 	if j.Lost >= w.cfg.MaxCrashes {
 		return j, fail(job.Fail(job.ReasonWorkerCrashed, "%d workers were lost while they had the job in hand", j.Lost))
 	}
-	if d.crashes() > 0 {
+	return j, none
+}
+
+// retake looks at how far the workers came that were lost with the message in
+// hand: the job may have its event, or its timer, and there may be uploads that
+// nobody goes on with. Those of a job that is on its way are left alone: they
+// may be its carrier's.
+func (w *Worker) retake(d *delivery, j job.Job) conclusion {
+	w.metrics.redelivered.Inc()
+	c := w.alreadySettled(d, j)
+	if c.kind == undecided && d.lane == fresh {
+		if c = w.onItsWay(d, j); c.kind != undecided {
+			return c
+		}
+	}
+	if c.kind != abandoned {
 		w.cleanUp(d.work, j)
 	}
-	return j, none
+	return c
+}
+
+// onItsWay drops a submission whose first timer was armed before its worker
+// was lost.
+func (w *Worker) onItsWay(d *delivery, j job.Job) conclusion {
+	armed, err := w.broker.isOnItsWay(d.settling, j.ID)
+	switch {
+	case err != nil:
+		return abandon(err)
+	case armed:
+		return drop("waiting")
+	}
+	return none
 }
 
 // alreadySettled spares a job that has its terminal event all further work.
@@ -64,7 +95,7 @@ func (w *Worker) alreadySettled(d *delivery, j job.Job) conclusion {
 }
 
 // read decodes a submission or a timer. On an error the job has its ID, if
-// that could be read.
+// that could be read; see [job.Decode] for when there is more.
 func (w *Worker) read(d *delivery) (j job.Job, err error) {
 	if d.lane == fresh {
 		j, err = job.ParseSubmission(d.msg.Data, d.meta.Timestamp, w.cfg.Rules)

@@ -138,7 +138,7 @@ func TestLostLeasesOfAllDeliveriesCount(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	j := job.Job{ID: "a", SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour), Lost: h.cfg.MaxCrashes}
-	require.NoError(t, broker{nc: h.nc, js: h.js, names: h.names, trouble: &trouble{health: newRecordedHealth()}}.arm(t.Context(), j, time.Now(), true))
+	require.NoError(t, h.broker().arm(t.Context(), j, time.Now(), true))
 	h.start()
 	require.Equal(t, "worker_crashed", h.event("a").Data.Reason)
 }

@@ -20,6 +20,7 @@ type metrics struct {
 	bytes       prometheus.Counter       //
 	throttled   prometheus.Counter       //
 	redelivered prometheus.Counter       //
+	spared      prometheus.Counter       //
 }
 
 // Buckets in seconds: a poll's lateness is short, a job's life is not.
@@ -47,13 +48,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		bytes:       counter("transferred_bytes_total", "Bytes of stored results."),
 		throttled:   counter("throttled_total", "Times the API asked this pod to slow down."),
 		redelivered: counter("redeliveries_total", "Messages that another delivery had not concluded."),
+		spared:      counter("transfers_spared_total", "Files that were not downloaded again, because an earlier try had stored them whole."),
 	}
 	m.endToEnd = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "jobferry", Name: "job_duration_seconds", Buckets: longBuckets,
 		Help: "Time from submission to terminal event, by outcome.",
 	}, []string{"outcome"})
 	reg.MustRegister(m.polls, m.settled, m.duplicates, m.timers, m.leasesLost, m.late, m.endToEnd,
-		m.transfer, m.bytes, m.throttled, m.redelivered)
+		m.transfer, m.bytes, m.throttled, m.redelivered, m.spared)
 	m.startAtZero()
 	return m
 }

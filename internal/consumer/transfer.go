@@ -23,8 +23,9 @@ var transferBackoff = retry.Policy{Initial: 200 * time.Millisecond, Max: 2 * tim
 
 // transfer stores the job's result, all of it before its event. freeSlot gives
 // the poll slot back as soon as the job has a place among the transfers; a job
-// that has none keeps its slot until it is concluded.
-func (w *Worker) transfer(ctx context.Context, j job.Job, answer job.Answer, freeSlot func()) conclusion {
+// that has none keeps its slot until it is concluded. What went wrong is noted
+// in the job.
+func (w *Worker) transfer(ctx context.Context, j *job.Job, answer job.Answer, freeSlot func()) conclusion {
 	if answer.Kind == job.KindDelivered {
 		return settle(job.EventData{Status: job.OutcomeCompleted, Kind: job.KindDelivered, Objects: []job.Object{}})
 	}
@@ -39,8 +40,9 @@ func (w *Worker) transfer(ctx context.Context, j job.Job, answer job.Answer, fre
 		return waitUncharged(0, causeNoSlot)
 	}
 	freeSlot()
-	event, err := w.storeResult(ctx, j, answer)
+	event, err := w.storeResult(ctx, *j, answer)
 	if err != nil {
+		j.Transfers++
 		return w.unstored(ctx, j, err)
 	}
 	w.s3Gate.passed()
@@ -67,12 +69,30 @@ func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) 
 func (w *Worker) storePayload(ctx context.Context, j job.Job, payload job.Payload) ([]job.Object, error) {
 	defer w.berths.leave()
 	defer since(w.metrics.transfer, time.Now())
+	if payload.Kind() == job.KindBinary { // any other is known for what it is only at its end
+		if object := w.standing(ctx, j, "result", payload); object != nil {
+			return []job.Object{*object}, nil
+		}
+	}
 	object, err := w.store.Put(ctx, j, "result", payload)
 	if err != nil {
 		return nil, err
 	}
 	w.metrics.bytes.Add(float64(object.Size))
 	return []job.Object{object}, nil
+}
+
+// standing returns the object that an earlier try has left of the same result,
+// or nil. Only a job that was in a worker's hands before is looked up.
+func (w *Worker) standing(ctx context.Context, j job.Job, name string, what job.Description) *job.Object {
+	if what == nil || !j.MayStand() {
+		return nil
+	}
+	object := w.store.Standing(ctx, j, name, what)
+	if object != nil {
+		w.metrics.spared.Inc()
+	}
+	return object
 }
 
 // storeFiles stores the files in parallel, as far as there are slots. The
@@ -138,6 +158,10 @@ func present(objects []*job.Object) []job.Object {
 // storeFile downloads and stores one file, from the start again when a try
 // fails.
 func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index int, file job.File) (*job.Object, error) {
+	if object := w.standing(ctx, j, name, file.Announced()); object != nil {
+		object.PageCount = file.PageCount
+		return object, nil
+	}
 	defer since(w.metrics.transfer, time.Now())
 	backoff := transferBackoff.BackOff()
 	wrongLengths := 0
@@ -171,6 +195,11 @@ func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index in
 		return job.Object{}, err
 	}
 	defer source.Close()
+	if file.Announced() == nil {
+		if object := w.standing(ctx, j, name, source); object != nil {
+			return *object, nil
+		}
+	}
 	return w.store.Put(ctx, j, name, source)
 }
 
@@ -210,17 +239,20 @@ func (w *Worker) askedToWait(err error) time.Duration {
 
 // unstored decides by the error what becomes of a finished job whose result
 // could not be stored.
-func (w *Worker) unstored(ctx context.Context, j job.Job, err error) conclusion {
+func (w *Worker) unstored(ctx context.Context, j *job.Job, err error) conclusion {
 	var failure *job.Failure
 	var settled *job.Settled
 	var store *job.StoreError
+	if errors.Is(err, job.ErrLength) {
+		j.WrongLengths++
+	}
 	switch {
 	case ctx.Err() != nil:
 		return w.interrupted(ctx)
 	case errors.As(err, &failure):
 		return fail(failure)
 	case errors.As(err, &settled) && settled.Answer.Verdict == job.Running:
-		return w.stillRunning(ctx, &j, settled.Answer.RetryAfter)
+		return w.stillRunning(ctx, j, settled.Answer.RetryAfter)
 	case errors.As(err, &settled):
 		return final(settled.Answer)
 	case job.IsRefused(err):
@@ -228,10 +260,13 @@ func (w *Worker) unstored(ctx context.Context, j job.Job, err error) conclusion 
 		return w.paused()
 	case errors.As(err, &store):
 		w.s3Gate.failed(err)
-		if time.Now().After(j.Deadline) {
+		j.StoreFailures++
+		if j.StoreFailures > 1 && time.Now().After(j.Deadline) {
 			return fail(&job.Failure{Reason: job.ReasonStoreFailed, Err: err})
 		}
+	case j.WrongLengths >= transferAttempts:
+		return fail(&job.Failure{Reason: job.ReasonResultInvalid, Err: err})
 	}
 	w.log.Debug("a result could not be stored yet", zap.String("job", string(j.ID)), zap.Error(err))
-	return w.waitAtLeast(j, w.askedToWait(err), causeTransfer)
+	return w.waitAtLeast(*j, w.askedToWait(err), causeTransfer)
 }

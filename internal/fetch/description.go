@@ -72,3 +72,13 @@ func extOf(u *url.URL) string {
 	}
 	return ext
 }
+
+// extOfURL is extOf of a URL that has not been looked at yet; one that cannot be
+// read has none, and is refused when it is to be fetched.
+func extOfURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return extOf(u)
+}

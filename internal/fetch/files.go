@@ -164,7 +164,7 @@ func parseFile(raw []byte, n int) (job.File, *job.Failure) {
 	if url == "" {
 		return job.File{}, invalid("file %d of the result has no URL", n)
 	}
-	file.URL = secret.New(url)
+	file.URL, file.Ext = secret.New(url), extOfURL(url)
 	return file, nil
 }
 

@@ -63,10 +63,44 @@ func (a Answer) Close() error {
 // File is one result file as the API describes it.
 type File struct {
 	URL         secret.String // signed: whoever has it has the file
+	Ext         string        // of the URL's path, with its dot, or empty
 	ContentType string        // empty: take the download's
 	// DeclaredSize and PageCount are nil where the API gives none.
 	DeclaredSize *int64
 	PageCount    *int
+}
+
+// Announced is what the API says of the file before its download has begun, or
+// nil where it does not say what the object's key is made of.
+func (f File) Announced() Description {
+	if f.ContentType == "" {
+		return nil
+	}
+	return announced{f}
+}
+
+type announced struct{ file File }
+
+func (a announced) ContentType() string { return a.file.ContentType }
+func (a announced) Ext() string         { return a.file.Ext }
+
+func (a announced) Size() int64 {
+	if a.file.DeclaredSize == nil {
+		return -1
+	}
+	return *a.file.DeclaredSize
+}
+
+// Description is what is known of an object before its bytes are: where it is
+// stored, and as what.
+type Description interface {
+	// Size is the exact number of bytes, or -1 when it is not known.
+	Size() int64
+	// ContentType is the media type, never empty.
+	ContentType() string
+	// Ext is the file name extension for a media type that has none of its
+	// own in our table: from the URL's path, with its dot, or empty.
+	Ext() string
 }
 
 // Source is a stream of bytes to be stored. Read is called from one goroutine
@@ -75,13 +109,7 @@ type File struct {
 // means that nothing may come of what was read.
 type Source interface {
 	io.ReadCloser
-	// Size is the exact number of bytes, or -1 when it is not known.
-	Size() int64
-	// ContentType is the media type, never empty.
-	ContentType() string
-	// Ext is the file name extension for a media type that has none of its
-	// own in our table: from the URL's path, with its dot, or empty.
-	Ext() string
+	Description
 }
 
 // Payload is a result that stands in the API's answer itself. Its Read returns

@@ -29,6 +29,12 @@ type Job struct {
 	// Lost counts the leases of this job that were lost before the current
 	// delivery: workers that crashed with it in hand.
 	Lost int
+	// Transfers counts the tries to store the result that came to nothing,
+	// WrongLengths those of them that ended because a download disagreed with
+	// its own length, StoreFailures those that the store failed.
+	Transfers     int
+	WrongLengths  int
+	StoreFailures int
 	// Traceparent is the submitter's W3C trace context, empty if there was
 	// none. It travels in a message header, not in the document.
 	Traceparent string
@@ -50,6 +56,10 @@ type document struct {
 	Attempt     int               `json:"attempt"`
 	Polls       int               `json:"polls"`
 	Lost        int               `json:"lost,omitempty"`
+
+	Transfers     int `json:"transfers,omitempty"`
+	WrongLengths  int `json:"wrongLengths,omitempty"`
+	StoreFailures int `json:"storeFailures,omitempty"`
 }
 
 // Encode returns the body of the job's timer.
@@ -58,6 +68,7 @@ func (j Job) Encode() ([]byte, error) {
 		Version: documentVersion, JobID: string(j.ID), Bucket: j.Bucket, Prefix: j.Prefix,
 		Metadata: j.Metadata, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
 		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
+		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode job %s: %w", j.ID, err)
@@ -66,7 +77,9 @@ func (j Job) Encode() ([]byte, error) {
 }
 
 // Decode reads the body of a timer. The rules of a submission are checked
-// again: anything may have been published to the subject.
+// again: anything may have been published to the subject. An error that wraps
+// [ErrBucket] comes with the whole job: it was taken once, and the rules have
+// changed while it waited. With any other the job has its ID at most.
 func Decode(body []byte, rules Rules) (Job, error) {
 	var d document
 	if err := json.Unmarshal(body, &d); err != nil {
@@ -83,12 +96,17 @@ func Decode(body []byte, rules Rules) (Job, error) {
 		ID: id, Bucket: d.Bucket, Prefix: d.Prefix, Metadata: d.Metadata,
 		SubmittedAt: d.SubmittedAt, Deadline: d.Deadline,
 		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
+		Transfers: max(d.Transfers, 0), WrongLengths: max(d.WrongLengths, 0), StoreFailures: max(d.StoreFailures, 0),
 	}
-	if err := rules.check(j); err != nil {
+	if err := checkForm(j); err != nil {
 		return Job{ID: id}, err
 	}
-	return j, nil
+	return j, rules.checkBucket(j.Bucket)
 }
+
+// MayStand reports whether objects of the job may stand in the store already:
+// an earlier try stored some of them, or a worker was lost in the middle of one.
+func (j Job) MayStand() bool { return j.Transfers > 0 || j.Lost > 0 }
 
 // Clone returns a copy that shares nothing with j.
 func (j Job) Clone() Job {

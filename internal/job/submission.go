@@ -82,7 +82,7 @@ func parseObject(body []byte, submittedAt time.Time, rules Rules) (Job, error) {
 	if s.Deadline != nil {
 		j.Deadline = *s.Deadline
 	}
-	if err := rules.check(j); err != nil {
+	if err := errors.Join(checkForm(j), rules.checkBucket(j.Bucket)); err != nil {
 		return Job{ID: id}, err
 	}
 	return j, nil
@@ -99,9 +99,9 @@ func readableID(s *string) ID {
 	return id
 }
 
-// check applies every rule that is not about the ID.
-func (r Rules) check(j Job) error {
-	return errors.Join(checkPrefix(j.Prefix), r.checkBucket(j.Bucket), checkMetadata(j.Metadata), checkDeadline(j.Deadline))
+// checkForm applies the rules that no setting changes, the ID's aside.
+func checkForm(j Job) error {
+	return errors.Join(checkPrefix(j.Prefix), checkMetadata(j.Metadata), checkDeadline(j.Deadline))
 }
 
 // checkDeadline refuses what RFC 3339 cannot write in UTC.
@@ -112,11 +112,14 @@ func checkDeadline(deadline time.Time) error {
 	return nil
 }
 
+// ErrBucket is the error of a job whose bucket the rules do not name.
+var ErrBucket = errors.New("the bucket is not allowed; name it in S3_ALLOWED_BUCKETS to allow it")
+
 func (r Rules) checkBucket(bucket string) error {
 	if bucket == "" || bucket == r.Bucket || slices.Contains(r.AllowedBuckets, bucket) {
 		return nil
 	}
-	return fmt.Errorf("bucket %q is not allowed; name it in S3_ALLOWED_BUCKETS to allow it", bucket)
+	return fmt.Errorf("bucket %q: %w", bucket, ErrBucket)
 }
 
 func checkPrefix(prefix string) error {

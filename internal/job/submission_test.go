@@ -95,19 +95,6 @@ func TestRejectedSubmissionKeepsAReadableID(t *testing.T) {
 	}
 }
 
-func TestTimerRoundTrip(t *testing.T) {
-	t.Parallel()
-	want := job.Job{
-		ID: "a", Bucket: "archive", Prefix: "p/", Metadata: map[string]string{"k": "ü"},
-		SubmittedAt: submitted, Deadline: submitted.Add(time.Minute), Attempt: 3, Polls: 5, Lost: 1,
-	}
-	body, err := want.Encode()
-	require.NoError(t, err)
-	have, err := job.Decode(body, rules)
-	require.NoError(t, err)
-	require.Equal(t, want, have)
-}
-
 func TestTimersOfOtherVersionsAreRead(t *testing.T) {
 	t.Parallel()
 	j, err := job.Decode([]byte(`{"version": 2, "jobID": "a", "attempt": 1, "later": {"x": 1}}`), rules)

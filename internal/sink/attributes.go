@@ -19,10 +19,10 @@ type attributes struct {
 	kmsKeyID     *string
 }
 
-func (s *Store) attributes(j job.Job, name string, src job.Source) attributes {
+func (s *Store) attributes(j job.Job, name string, what job.Description) attributes {
 	return attributes{
-		location:     s.locate(j, name, src),
-		contentType:  storedContentType(src.ContentType()),
+		location:     s.locate(j, name, what),
+		contentType:  storedContentType(what.ContentType()),
 		metadata:     j.UserMetadata(),
 		storageClass: types.StorageClass(s.cfg.StorageClass),
 		sse:          types.ServerSideEncryption(s.cfg.SSE),

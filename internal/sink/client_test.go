@@ -109,7 +109,7 @@ func TestMetricsStartAtZero(t *testing.T) {
 	for _, family := range families {
 		series[family.GetName()] = len(family.GetMetric())
 	}
-	require.Equal(t, map[string]int{"jobferry_store_requests_total": 28, "jobferry_store_bytes_total": 1}, series)
+	require.Equal(t, map[string]int{"jobferry_store_requests_total": 32, "jobferry_store_bytes_total": 1}, series)
 }
 
 func TestProbe(t *testing.T) {

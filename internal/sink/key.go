@@ -18,8 +18,8 @@ func (s *Store) jobPrefix(j job.Job) string {
 
 // locate builds the place of one object: name is "result" or "result-001",
 // without an extension.
-func (s *Store) locate(j job.Job, name string, src job.Source) location {
-	return location{bucket: s.bucket(j), key: s.jobPrefix(j) + name + ext(src.ContentType(), src.Ext())}
+func (s *Store) locate(j job.Job, name string, what job.Description) location {
+	return location{bucket: s.bucket(j), key: s.jobPrefix(j) + name + ext(what.ContentType(), what.Ext())}
 }
 
 func (s *Store) bucket(j job.Job) string {

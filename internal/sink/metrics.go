@@ -19,6 +19,7 @@ const (
 	opAbort      = "AbortMultipartUpload"
 	opList       = "ListMultipartUploads"
 	opHeadBucket = "HeadBucket"
+	opHeadObject = "HeadObject"
 )
 
 // codeError is the code of a request that had no answer.
@@ -42,7 +43,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "Bytes of results sent to S3.",
 		}),
 	}
-	for _, op := range []string{opPutObject, opCreate, opUploadPart, opComplete, opAbort, opList, opHeadBucket} {
+	for _, op := range []string{opPutObject, opCreate, opUploadPart, opComplete, opAbort, opList, opHeadBucket, opHeadObject} {
 		for _, code := range []string{"2xx", "4xx", "5xx", codeError} {
 			m.requests.WithLabelValues(op, code)
 		}
