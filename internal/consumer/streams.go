@@ -25,8 +25,10 @@ type Misconfigured struct {
 	err error
 }
 
+// Error says what is wrong with the broker, and what a person has to do.
 func (m *Misconfigured) Error() string { return m.err.Error() }
 
+// Unwrap returns the same as an error, so that the broker's own can be found.
 func (m *Misconfigured) Unwrap() error { return m.err }
 
 func misconfigured(format string, args ...any) error {

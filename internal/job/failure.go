@@ -57,6 +57,7 @@ func Fail(reason Reason, format string, args ...any) *Failure {
 	return &Failure{Reason: reason, Err: fmt.Errorf(format, args...)}
 }
 
+// Error is the reason, and what happened where that is known.
 func (f *Failure) Error() string {
 	if f.Err == nil {
 		return string(f.Reason)
@@ -64,6 +65,7 @@ func (f *Failure) Error() string {
 	return string(f.Reason) + ": " + f.Err.Error()
 }
 
+// Unwrap returns what happened, nil where the API alone said so.
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Refused is an error of a dependency that concerns every job alike: bad
@@ -83,8 +85,10 @@ const (
 	Store Dependency = "store"
 )
 
+// Error says what is refused and what to do about it.
 func (r *Refused) Error() string { return r.Err.Error() }
 
+// Unwrap returns the same as an error.
 func (r *Refused) Unwrap() error { return r.Err }
 
 // IsRefused reports whether err is, or wraps, a [Refused].
@@ -101,8 +105,10 @@ type Unavailable struct {
 	Throttled  bool          // 429: the whole pod slows down
 }
 
+// Error says why there is no answer.
 func (u *Unavailable) Error() string { return u.Err.Error() }
 
+// Unwrap returns the same as an error, so that its cause can be found.
 func (u *Unavailable) Unwrap() error { return u.Err }
 
 // StoreError is an error of the object store that may pass: the job waits and
@@ -111,8 +117,10 @@ type StoreError struct {
 	Err error
 }
 
+// Error says what the store answered, and to what.
 func (s *StoreError) Error() string { return s.Err.Error() }
 
+// Unwrap returns the same as an error, so that its cause can be found.
 func (s *StoreError) Unwrap() error { return s.Err }
 
 // ErrLength is the error of a download that ended, in good order, before the
@@ -127,6 +135,7 @@ type Settled struct {
 	Answer Answer
 }
 
+// Error names the verdict.
 func (s *Settled) Error() string {
 	return "the rest of the answer says that the job is " + string(s.Answer.Verdict)
 }
