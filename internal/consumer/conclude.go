@@ -109,7 +109,7 @@ func (w *Worker) ferry(d *delivery, j *job.Job, answer job.Answer) conclusion {
 		}
 	}
 	if !w.berths.enter() {
-		return waitUncharged(0, causeNoSlot)
+		return crowdedOut(j)
 	}
 	d.leave = w.berths.exit
 	return w.transfer(d.work, j, answer, d.freeSlot)

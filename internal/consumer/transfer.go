@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/retry"
 	"go.uber.org/zap"
 )
 
@@ -25,7 +26,7 @@ func (w *Worker) transfer(ctx context.Context, j *job.Job, answer job.Answer, fr
 		return w.interrupted(ctx)
 	}
 	if !boarded {
-		return waitUncharged(0, causeNoSlot)
+		return crowdedOut(j)
 	}
 	freeSlot()
 	event, err := w.storeResult(ctx, *j, answer)
@@ -35,6 +36,21 @@ func (w *Worker) transfer(ctx context.Context, j *job.Job, answer job.Answer, fr
 	}
 	w.s3Gate.passed()
 	return settle(event)
+}
+
+// crowdedBackoff is between the rounds of a finished job that finds no transfer
+// slot. Each round costs the API a poll, and a pod's slots may be taken for
+// long; a result lives for many times the longest.
+var crowdedBackoff = retry.Policy{Initial: 500 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}
+
+// crowdedOut sends a finished job back that has no transfer slot: at first at
+// once, for another pod may have one.
+func crowdedOut(j *job.Job) conclusion {
+	j.Crowded++
+	if j.Crowded == 1 {
+		return waitUncharged(0, causeNoSlot)
+	}
+	return waitUncharged(crowdedBackoff.Delay(j.Crowded-2), causeNoSlot)
 }
 
 // storeResult stores a payload or the files, and returns the data of the event. It

@@ -35,6 +35,8 @@ type Job struct {
 	Transfers     int
 	WrongLengths  int
 	StoreFailures int
+	// Crowded counts how often its result was there and no transfer slot was.
+	Crowded int
 	// Traceparent is the submitter's W3C trace context, empty if there was
 	// none. It travels in a message header, not in the document.
 	Traceparent string
@@ -60,6 +62,7 @@ type document struct {
 	Transfers     int `json:"transfers,omitempty"`
 	WrongLengths  int `json:"wrongLengths,omitempty"`
 	StoreFailures int `json:"storeFailures,omitempty"`
+	Crowded       int `json:"crowded,omitempty"`
 }
 
 // Encode returns the body of the job's timer.
@@ -68,7 +71,7 @@ func (j Job) Encode() ([]byte, error) {
 		Version: documentVersion, JobID: string(j.ID), Bucket: j.Bucket, Prefix: j.Prefix,
 		Metadata: j.Metadata, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
 		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
-		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures,
+		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures, Crowded: j.Crowded,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode job %s: %w", j.ID, err)
@@ -97,6 +100,7 @@ func Decode(body []byte, rules Rules) (Job, error) {
 		SubmittedAt: d.SubmittedAt, Deadline: d.Deadline,
 		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
 		Transfers: max(d.Transfers, 0), WrongLengths: max(d.WrongLengths, 0), StoreFailures: max(d.StoreFailures, 0),
+		Crowded: max(d.Crowded, 0),
 	}
 	if err := checkForm(j); err != nil {
 		return Job{ID: id}, err
