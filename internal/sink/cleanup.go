@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"go.uber.org/zap"
 
 	"github.com/jobferry/jobferry/internal/job"
 )
@@ -20,20 +21,34 @@ import (
 // Work on the job may go on after an error: what is left costs storage until
 // the bucket's lifecycle rules see to it, and harms nothing.
 func (s *Store) AbortUploads(ctx context.Context, j job.Job) error {
-	bucket, prefix := s.bucket(j), s.jobPrefix(j)
+	return s.abortUnder(ctx, location{s.bucket(j), s.jobPrefix(j)})
+}
+
+// abortOthers aborts the uploads of an object that stands now: a worker that
+// was lost may have left one, and of one that still goes on nobody has any use.
+// It is no part of the object's success.
+func (s *Store) abortOthers(ctx context.Context, object location) {
+	if err := s.abortUnder(ctx, object); err != nil && ctx.Err() == nil {
+		s.log.Warn("uploads of an object that stands now may be left behind; a lifecycle rule of the bucket can see to them",
+			zap.Stringer("object", object), zap.Error(err))
+	}
+}
+
+// abortUnder aborts every upload whose key starts as where does.
+func (s *Store) abortUnder(ctx context.Context, where location) error {
 	pages := s3.NewListMultipartUploadsPaginator(s.client, &s3.ListMultipartUploadsInput{
-		Bucket: &bucket, Prefix: &prefix,
+		Bucket: &where.bucket, Prefix: &where.key,
 	})
 	var problems []error
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return s.endedBy(ctx, errors.Join(append(problems, s.classify(opList, location{bucket, prefix}, err))...))
+			return s.endedBy(ctx, errors.Join(append(problems, s.classify(opList, where, err))...))
 		}
 		for _, found := range page.Uploads {
-			where := location{bucket, aws.ToString(found.Key)}
-			if strings.HasPrefix(where.key, prefix) {
-				problems = append(problems, s.abort(ctx, where, aws.ToString(found.UploadId)))
+			upload := location{where.bucket, aws.ToString(found.Key)}
+			if strings.HasPrefix(upload.key, where.key) {
+				problems = append(problems, s.abort(ctx, upload, aws.ToString(found.UploadId)))
 			}
 		}
 	}

@@ -59,8 +59,10 @@ func (s *Store) putParts(ctx context.Context, a attributes, st *stream, buffer [
 	object, err := u.run(ctx, st, buffer)
 	if err != nil {
 		u.giveUp(ctx, err)
+		return job.Object{}, err
 	}
-	return object, err
+	s.abortOthers(ctx, a.location)
+	return object, nil
 }
 
 func (s *Store) begin(ctx context.Context, a attributes) (*upload, error) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -245,4 +247,39 @@ func TestBuffersGiveUpWithTheContext(t *testing.T) {
 	cancel(drained)
 	_, _, err = pool.borrow(ctx)
 	require.ErrorIs(t, err, drained)
+}
+
+// What a lost worker left of an object goes when the object stands, and nothing
+// else with it.
+func TestUploadsOfTheSameObjectEndWithIt(t *testing.T) {
+	t.Parallel()
+	store, j := plainStore(t), newJob(t)
+	for _, name := range []string{"result-001", "result-001", "result-002"} {
+		_, err := store.begin(t.Context(), store.attributes(j, name, pdf(nil, -1)))
+		require.NoError(t, err)
+	}
+	_, err := store.Put(t.Context(), j, "result-001", pdf(pattern(2*minPartSize), -1))
+	require.NoError(t, err)
+	require.Equal(t, []string{string(j.ID) + "/result-002.pdf"}, uploadsOf(t, store, j))
+}
+
+func TestUploadsThatCannotBeListedAreNoFailure(t *testing.T) {
+	t.Parallel()
+	plain, j := plainStore(t), newJob(t)
+	server, err := url.Parse(backend.server.URL())
+	require.NoError(t, err)
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(server)
+		r.Out.Host = r.In.Host // it is signed
+	}}
+	store := openStore(t, Config{}, fakeS3(t, func(w http.ResponseWriter, r *http.Request) {
+		if operationOf(r) == opList {
+			answerError(w, http.StatusForbidden, "AccessDenied", "no")
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	object, err := store.Put(t.Context(), j, "result", pdf(pattern(2*minPartSize), -1))
+	require.NoError(t, err)
+	requireStored(t, plain, object, 2*minPartSize)
 }
