@@ -6,6 +6,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -16,6 +17,9 @@ import (
 type Options struct {
 	APIAddr   string // where the API listens; 127.0.0.1:0 when empty
 	FilesAddr string // where the file host listens; 127.0.0.1:0 when empty
+	// PublicFilesURL is the base of the URLs of files, without a slash at its
+	// end, for a file host that is reached through a proxy. FilesURL when empty.
+	PublicFilesURL string
 
 	ClientID     string // "simulator" when empty
 	ClientSecret string // "simulated" when empty
@@ -195,5 +199,5 @@ func (s *Server) SignedURL(id string, index int) string {
 
 func (s *Server) signedURL(id string, index int, name string) string {
 	path := filePath(id, index, name)
-	return s.FilesURL() + path + "?" + s.signer.query(path).Encode()
+	return cmp.Or(s.options.PublicFilesURL, s.FilesURL()) + path + "?" + s.signer.query(path).Encode()
 }

@@ -1,0 +1,120 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/jobferry/jobferry/internal/simulator"
+)
+
+// Evidence is what could be seen from the outside in a run.
+type Evidence struct {
+	Acknowledged map[string]int // submissions with a PubAck, by job ID
+	Events       []Event
+	Objects      []Object
+	Sightings    []Sighting
+	Orphans      []string          // keys of multipart uploads that nobody ended
+	Left         map[string]uint64 // messages by stream: submissions and waits
+	Record       simulator.Record  // what the API and the file host saw
+
+	Done     map[Kind]int // faults that were really inflicted
+	Restarts int          // of workers, for whatever reason
+	Failures int          // workers that ended by themselves with an error
+	Problems []error      // of the run itself, or of workers at its end
+
+	Files   []string // that no secret may stand in: logs and metric pages
+	Secrets []string // in the clear
+	Took    time.Duration
+}
+
+// Event is one message of the events stream.
+type Event struct {
+	Sequence uint64              `json:"sequence"`
+	Subject  string              `json:"subject"`
+	Header   map[string][]string `json:"header"`
+	Data     []byte              `json:"data"`
+	At       time.Time           `json:"at"` // when the broker stored it
+}
+
+// events reads the events stream from its beginning to its present end.
+func (c *cluster) events(ctx context.Context) ([]Event, error) {
+	state, err := c.state(ctx, eventStream)
+	if err != nil {
+		return nil, err
+	}
+	consumer, err := c.js.OrderedConsumer(ctx, eventStream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return nil, fmt.Errorf("read the events: %w", err)
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return nil, fmt.Errorf("read the events: %w", err)
+	}
+	defer messages.Stop()
+	events := make([]Event, 0, state.Msgs)
+	for uint64(len(events)) < state.Msgs {
+		event, err := nextEvent(ctx, messages)
+		if err != nil {
+			return events, fmt.Errorf("read event %d of %d: %w", len(events)+1, state.Msgs, err)
+		}
+		events = append(events, event)
+	}
+	return events, nil
+}
+
+func nextEvent(ctx context.Context, messages jetstream.MessagesContext) (Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	msg, err := messages.Next(jetstream.NextContext(ctx))
+	if err != nil {
+		return Event{}, err
+	}
+	meta, err := msg.Metadata()
+	if err != nil {
+		return Event{}, err
+	}
+	return Event{meta.Sequence.Stream, msg.Subject(), msg.Headers(), msg.Data(), meta.Timestamp}, nil
+}
+
+// readLimit bounds the wait for the next event of a stream that has one.
+const readLimit = 30 * time.Second
+
+// collect looks at everything that outlives the workers.
+func (w *World) collect(ctx context.Context, e *Evidence) error {
+	var problems []error
+	keep := func(err error) { problems = append(problems, err) }
+	var err error
+	e.Events, err = w.cluster.events(ctx)
+	keep(err)
+	e.Objects, err = w.store.objects(ctx)
+	keep(err)
+	e.Orphans, err = w.store.orphans(ctx)
+	keep(err)
+	e.Left = map[string]uint64{}
+	for _, stream := range []string{submissionStream, waitStream} {
+		state, err := w.cluster.state(ctx, stream)
+		keep(err)
+		e.Left[stream] = state.Msgs
+	}
+	e.Record = w.api.server.Record()
+	e.Files = w.files()
+	e.Secrets = []string{secretKey, clientSecret}
+	return errors.Join(problems...)
+}
+
+// files are the workers' logs and metric pages.
+func (w *World) files() []string {
+	var files []string
+	for _, pattern := range []string{"worker-*.log", "worker-*.metrics"} {
+		found, err := filepath.Glob(filepath.Join(w.dir, pattern))
+		if err == nil { // the patterns are good
+			files = append(files, found...)
+		}
+	}
+	return files
+}

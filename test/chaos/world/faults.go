@@ -1,0 +1,188 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/simulator"
+)
+
+// injector carries out a plan of faults and counts what was really done.
+type injector struct {
+	world *World
+	nodes sync.Mutex // one node is down at a time, whatever recovery takes
+
+	mu       sync.Mutex
+	counts   map[Kind]int
+	problems []error
+}
+
+// run returns when the last fault is over, or the context ends.
+func (in *injector) run(ctx context.Context, began time.Time, faults []Fault) {
+	var running sync.WaitGroup
+	for i, f := range faults {
+		if !pause(ctx, time.Until(began.Add(f.At))) {
+			break
+		}
+		running.Go(func() {
+			if in.inflict(ctx, f, fmt.Sprint("fault-", i)) {
+				in.count(f.Kind)
+			}
+		})
+	}
+	running.Wait()
+}
+
+func (in *injector) count(kind Kind) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.counts[kind]++
+}
+
+func (in *injector) counted() map[Kind]int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return maps.Clone(in.counts)
+}
+
+// inflict does one fault from its beginning to its end, and reports whether it
+// was done.
+func (in *injector) inflict(ctx context.Context, f Fault, name string) bool {
+	switch f.Kind {
+	case WorkerKill:
+		return in.world.workers.strike(ctx, f.Target, syscall.SIGKILL) != nil
+	case WorkerTerminate:
+		return in.world.workers.strike(ctx, f.Target, syscall.SIGTERM) != nil
+	case WorkerStop:
+		return in.stopWorker(ctx, f)
+	case NodeKill:
+		return in.killNode(ctx, f)
+	case RevokeTokens:
+		in.world.api.server.RevokeTokens()
+		return true
+	case ClockJump:
+		in.world.api.clock.jump(time.Duration(f.Amount) * time.Second)
+		return true
+	default:
+		return in.impair(ctx, f, name)
+	}
+}
+
+func (in *injector) stopWorker(ctx context.Context, f Fault) bool {
+	w := in.world.workers.strike(ctx, f.Target, syscall.SIGSTOP)
+	if w == nil {
+		return false
+	}
+	defer w.resume()
+	return pause(ctx, f.For)
+}
+
+// killNode kills a node and starts it again when it has been away for long
+// enough. The next one waits until the streams are whole again: with two
+// replicas of three behind, it would be the loss of a majority.
+func (in *injector) killNode(ctx context.Context, f Fault) bool {
+	in.nodes.Lock()
+	defer in.nodes.Unlock()
+	cluster := in.world.cluster
+	if cluster.whole(ctx) != nil {
+		return false
+	}
+	target := f.Target
+	if f.Stream != "" {
+		target = max(cluster.leader(ctx, f.Stream), 0)
+	}
+	n := cluster.nodes[target%len(cluster.nodes)]
+	n.kill()
+	pause(ctx, f.For)
+	in.note(n.restart(context.WithoutCancel(ctx)))
+	return true
+}
+
+// impair makes something worse for a while.
+func (in *injector) impair(ctx context.Context, f Fault, name string) bool {
+	begin, end := in.impairment(f, name)
+	if begin == nil {
+		return false
+	}
+	begin()
+	defer end()
+	return pause(ctx, f.For)
+}
+
+func (in *injector) impairment(f Fault, name string) (begin, end func()) {
+	switch f.Kind {
+	case StoreError, StoreLost:
+		return in.troubled(name, trouble{status: 500, code: "InternalError", share: share(f), late: f.Kind == StoreLost})
+	case StoreSlowDown:
+		return in.troubled(name, trouble{status: 503, code: "SlowDown", share: share(f)})
+	case APIDown:
+		return in.conditions(func(c *simulator.Conditions) { c.Down = true }, func(c *simulator.Conditions) { c.Down = false })
+	case APIThrottle:
+		limit := float64(max(f.Amount, 1))
+		return in.conditions(func(c *simulator.Conditions) { c.RateLimit = limit }, func(c *simulator.Conditions) { c.RateLimit = 0 })
+	case Cut:
+		return in.each(f, func(p *proxy) { p.cut(way(f)) }), in.each(f, func(p *proxy) { p.uncut(way(f)) })
+	default:
+		t, ok := toxicOf(f, name)
+		if !ok {
+			return nil, nil
+		}
+		return in.each(f, func(p *proxy) { p.poison(t) }), in.each(f, func(p *proxy) { p.cure(t) })
+	}
+}
+
+func (in *injector) troubled(name string, t trouble) (begin, end func()) {
+	front := in.world.store.front
+	return func() { front.trouble(name, t) }, func() { front.relieve(name) }
+}
+
+func (in *injector) conditions(worse, better func(*simulator.Conditions)) (begin, end func()) {
+	return func() { in.world.api.change(worse) }, func() { in.world.api.change(better) }
+}
+
+// each does something to all the proxies that a fault is aimed at.
+func (in *injector) each(f Fault, do func(*proxy)) func() {
+	return func() {
+		for _, p := range in.world.proxies(f.Dependency, f.Target) {
+			do(p)
+		}
+	}
+}
+
+func share(f Fault) float64 { return float64(f.Amount) / 100 }
+
+func way(f Fault) direction {
+	if f.Upstream {
+		return upstream
+	}
+	return downstream
+}
+
+func toxicOf(f Fault, name string) (toxic, bool) {
+	switch f.Kind {
+	case Latency:
+		return latency(name, way(f), time.Duration(f.Amount)*time.Millisecond), true
+	case Bandwidth:
+		return bandwidth(name, way(f), f.Amount), true
+	case Stall:
+		return stall(name, way(f)), true
+	case Slice:
+		return slicer(name, way(f), f.Amount), true
+	default:
+		return toxic{}, false
+	}
+}
+
+// note keeps an error of the run's own.
+func (in *injector) note(err error) {
+	if err == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.problems = append(in.problems, err)
+}

@@ -1,0 +1,127 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// trouble is what a front answers in the place of the store.
+type trouble struct {
+	status int
+	code   string // of the error document
+	share  float64
+	// late has the store do what is asked first, and only then takes its answer
+	// away: the client cannot know.
+	late bool
+}
+
+// front is an HTTP server before the store. It keeps everything that a
+// signature covers, the host name too.
+type front struct {
+	listener net.Listener
+	server   *http.Server
+	onward   *httputil.ReverseProxy
+	running  sync.WaitGroup
+
+	mu       sync.Mutex
+	troubles map[string]trouble
+	random   func() float64
+}
+
+func newFront(target string) (*front, error) {
+	to, err := url.Parse(target)
+	if err != nil {
+		return nil, fmt.Errorf("put a front before the store: %w", err)
+	}
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("put a front before the store: %w", err)
+	}
+	f := &front{listener: listener, troubles: map[string]trouble{}, random: rand.Float64}
+	quiet := log.New(io.Discard, "", 0)
+	f.onward = &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			host := r.In.Host
+			r.SetURL(to)
+			r.Out.Host = host // signed
+		},
+		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256},
+		ErrorLog:  quiet,
+	}
+	f.server = &http.Server{Handler: f, ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
+	f.running.Go(func() { _ = f.server.Serve(listener) }) // always ErrServerClosed
+	return f, nil
+}
+
+func (f *front) url() string { return "http://" + f.listener.Addr().String() }
+
+// trouble begins to answer a share of the requests with an error, by a name
+// under which it ends.
+func (f *front) trouble(name string, t trouble) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.troubles[name] = t
+}
+
+func (f *front) relieve(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.troubles, name)
+}
+
+// ServeHTTP passes a request on, or answers it with one of the troubles.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t, struck := f.strike()
+	switch {
+	case !struck:
+		f.onward.ServeHTTP(w, r)
+	case t.late:
+		f.onward.ServeHTTP(&swallow{header: http.Header{}}, r)
+		t.answer(w)
+	default:
+		t.answer(w)
+	}
+}
+
+// strike throws the dice for one request.
+func (f *front) strike() (trouble, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, t := range f.troubles {
+		if f.random() < t.share {
+			return t, true
+		}
+	}
+	return trouble{}, false
+}
+
+func (t trouble) answer(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(t.status)
+	_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>The chaos run says so.</Message></Error>`, t.code)
+}
+
+func (f *front) close() error {
+	err := f.server.Close()
+	f.running.Wait()
+	if transport, ok := f.onward.Transport.(*http.Transport); ok {
+		transport.CloseIdleConnections()
+	}
+	return err
+}
+
+// swallow is a response that nobody gets.
+type swallow struct{ header http.Header }
+
+func (s *swallow) Header() http.Header         { return s.header }
+func (s *swallow) Write(p []byte) (int, error) { return len(p), nil }
+func (s *swallow) WriteHeader(int)             {}

@@ -1,0 +1,117 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// sayEvery is the time between two lines about the progress.
+	sayEvery = 5 * time.Second
+	// patience is how long a run waits for jobs of which nothing moves.
+	patience = 5 * time.Minute
+)
+
+// Run tells the story: it submits, breaks, heals, waits until all is settled
+// and stops the workers. The evidence is good also with an error, as far as it
+// goes.
+func (w *World) Run(ctx context.Context, story Story) (Evidence, error) {
+	r := &run{
+		world: w, story: story, began: time.Now(),
+		submitter: &submitter{world: w, acknowledged: map[string]int{}},
+		injector:  &injector{world: w, counts: map[Kind]int{}},
+		watcher:   newWatcher(w.store.client),
+	}
+	stop := r.observe(ctx)
+	err := r.play(ctx)
+	stop()
+	if err != nil {
+		return Evidence{}, err
+	}
+	return r.evidence(ctx)
+}
+
+// run is one story as it is told.
+type run struct {
+	world     *World
+	story     Story
+	began     time.Time
+	submitter *submitter
+	injector  *injector
+	watcher   *watcher
+	lastSaid  time.Time
+}
+
+// observe watches from the side until it is stopped.
+func (r *run) observe(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var observing sync.WaitGroup
+	observing.Go(func() { r.watcher.run(ctx) })
+	observing.Go(func() { r.world.workers.scrape(ctx, r.world.dir) })
+	return func() {
+		cancel()
+		observing.Wait()
+	}
+}
+
+// play submits and breaks at once, and then waits in peace.
+func (r *run) play(ctx context.Context) error {
+	var playing sync.WaitGroup
+	playing.Go(func() { r.submitter.run(ctx, r.began, r.story.Workload) })
+	playing.Go(func() { r.injector.run(ctx, r.began, r.story.Faults) })
+	over := make(chan struct{})
+	go func() {
+		playing.Wait()
+		close(over)
+	}()
+	r.follow(ctx, over)
+	<-over
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	_, _ = fmt.Fprintf(r.story.Progress, "%s all is submitted and all is healed: waiting for the rest\n", r.elapsed())
+	if err := r.world.cluster.whole(ctx); err != nil {
+		return err
+	}
+	return r.world.settle(ctx, len(r.story.Workload), patience, r.say)
+}
+
+// follow tells the progress until the channel is closed.
+func (r *run) follow(ctx context.Context, over <-chan struct{}) {
+	for {
+		select {
+		case <-over:
+			return
+		case <-time.After(sayEvery):
+			if p, err := r.world.progress(ctx); err == nil {
+				r.say(p)
+			}
+		}
+	}
+}
+
+func (r *run) elapsed() string { return time.Since(r.began).Round(time.Second).String() }
+
+// say tells the progress, not too often.
+func (r *run) say(p Progress) {
+	if time.Since(r.lastSaid) < sayEvery {
+		return
+	}
+	r.lastSaid = time.Now()
+	counts := r.injector.counted()
+	_, _ = fmt.Fprintf(r.story.Progress, "%s %d of %d jobs settled, %d publishes acknowledged, %d messages wait; %d worker kills, %d node kills\n",
+		r.elapsed(), p.Events, len(r.story.Workload), r.submitter.done.Load(), p.Left, counts[WorkerKill], counts[NodeKill])
+}
+
+// evidence ends the workers and looks at what they leave.
+func (r *run) evidence(ctx context.Context) (Evidence, error) {
+	ended := r.world.workers.end()
+	e := Evidence{
+		Acknowledged: r.submitter.counts(), Sightings: r.watcher.all(),
+		Done: r.injector.counted(), Problems: append(r.injector.problems, ended...), Took: time.Since(r.began),
+	}
+	e.Restarts, e.Failures = r.world.workers.starts()
+	return e, r.world.collect(ctx, &e)
+}

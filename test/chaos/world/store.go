@@ -1,0 +1,67 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/jobferry/jobferry/internal/embedded"
+)
+
+// What the workers know the store by. The secret key is one of the texts that
+// no log may hold.
+const (
+	bucket    = "results"
+	region    = "us-east-1"
+	accessKey = "chaos-access-key"
+	secretKey = "chaos-secret-key-that-no-log-may-show"
+)
+
+// store is an S3 server in this process; before it a front that can answer
+// errors in its place, and before that a proxy.
+type store struct {
+	server *embedded.S3
+	front  *front
+	proxy  *proxy
+	client *s3.Client // past the front and the proxy
+}
+
+func startStore(ctx context.Context, dir string) (*store, error) {
+	s := &store{}
+	var err error
+	s.server, err = embedded.StartS3(ctx, embedded.S3Options{
+		Addr: "127.0.0.1:0", Dir: filepath.Join(dir, "s3"), AccessKey: accessKey, SecretKey: secretKey,
+		Region: region, Buckets: []string{bucket},
+	})
+	if err != nil {
+		return nil, err
+	}
+	url := s.server.URL()
+	s.client = s3.New(s3.Options{
+		BaseEndpoint: &url, Region: region, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+	})
+	if s.front, err = newFront(url); err != nil {
+		return s, err
+	}
+	if s.proxy, err = newProxy("store"); err != nil {
+		return s, err
+	}
+	s.proxy.aim(strings.TrimPrefix(s.front.url(), "http://"))
+	return s, nil
+}
+
+func (s *store) close() error {
+	var problems []error
+	if s.proxy != nil {
+		problems = append(problems, s.proxy.close())
+	}
+	if s.front != nil {
+		problems = append(problems, s.front.close())
+	}
+	return errors.Join(append(problems, s.server.Stop())...)
+}

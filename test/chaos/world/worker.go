@@ -1,0 +1,171 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// restartPause is waited before a worker that has ended is started again.
+const restartPause = 50 * time.Millisecond
+
+// worker is one place in which a worker runs; another one follows each that
+// ends.
+type worker struct {
+	index  int
+	binary string
+	env    []string
+	log    *os.File
+
+	mu      sync.Mutex
+	process *process
+	http    string // host:port of the process; empty before it has said so
+	stopped bool
+	starts  int
+	failed  int // ended by itself, with another status than 0
+}
+
+func newWorker(index int, binary, dir string, env []string) (*worker, error) {
+	name := filepath.Join(dir, fmt.Sprintf("worker-%d.log", index))
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log of worker %d: %w", index, err)
+	}
+	return &worker{index: index, binary: binary, env: env, log: file}, nil
+}
+
+// keep runs workers, one after the other, until the context ends; the last one
+// goes on.
+func (w *worker) keep(ctx context.Context) error {
+	for ctx.Err() == nil {
+		p, err := w.start()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-p.ended:
+			w.note(p)
+			pause(ctx, restartPause)
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+func (w *worker) start() (*process, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.http, w.stopped = "", false
+	w.starts++
+	var err error
+	w.process, err = spawn(w.binary, []string{"run"}, w.env, &announcement{worker: w})
+	return w.process, err
+}
+
+func (w *worker) note(p *process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.status.Load() > 0 {
+		w.failed++
+	}
+}
+
+// signal sends a signal to the process if it runs and is not stopped, and
+// reports whether it did.
+func (w *worker) signal(s syscall.Signal) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.process == nil || !w.process.running() || w.stopped {
+		return false
+	}
+	w.process.signal(s)
+	w.stopped = s == syscall.SIGSTOP
+	return true
+}
+
+// resume continues a stopped worker.
+func (w *worker) resume() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		w.process.signal(syscall.SIGCONT)
+		w.stopped = false
+	}
+}
+
+// end waits until the process has drained after a SIGTERM; one that does not
+// end is killed, and that is an error.
+func (w *worker) end(patience time.Duration) error {
+	w.resume()
+	w.signal(syscall.SIGTERM)
+	p := w.current()
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.ended:
+		return nil
+	case <-time.After(patience):
+		p.kill()
+		return fmt.Errorf("worker %d did not end within %v of its SIGTERM", w.index, patience)
+	}
+}
+
+// kill ends the process whatever it does.
+func (w *worker) kill() {
+	if p := w.current(); p != nil {
+		p.kill()
+	}
+}
+
+func (w *worker) current() *process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.process
+}
+
+// address is where the process serves its metrics; empty when it has not said.
+func (w *worker) address() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped || w.process == nil || !w.process.running() {
+		return ""
+	}
+	return w.http
+}
+
+// announcement writes a process's output to the log of its place, and reads
+// from it where the process serves.
+type announcement struct {
+	worker *worker
+	head   []byte
+	found  bool
+}
+
+// maxHead is how much of a process's output is searched for its address.
+const maxHead = 64 << 10
+
+func (a *announcement) Write(p []byte) (int, error) {
+	if !a.found && len(a.head) < maxHead {
+		a.head = append(a.head, p...)
+		a.search()
+	}
+	return a.worker.log.Write(p)
+}
+
+func (a *announcement) search() {
+	_, rest, ok := bytes.Cut(a.head, []byte(`"http":"`))
+	address, _, whole := bytes.Cut(rest, []byte(`"`))
+	if !ok || !whole {
+		return
+	}
+	a.found, a.head = true, nil
+	a.worker.mu.Lock()
+	defer a.worker.mu.Unlock()
+	a.worker.http = string(address)
+}
