@@ -34,6 +34,10 @@ const (
 	abandoned                       // nothing: the message is not ours any more
 )
 
+func (k conclusionKind) String() string {
+	return [...]string{"undecided", "waiting", "settled", "rejected", "dropped", "abandoned"}[k]
+}
+
 // What a job waits for.
 const (
 	causeRunning     = "running"     // the API is not done
@@ -78,12 +82,19 @@ func (w *Worker) carry(l lane, msg *nats.Msg) {
 		w.log.Error("a message that is none of JetStream's arrived on a pull subject; it is left alone", zap.Error(err))
 		return
 	}
+	span := w.follow(d)
+	defer span.End()
 	j, answer, c := w.journey(d)
 	if c.kind == undecided {
 		c = w.ferry(d, &j, answer)
 		defer d.leave()
 	}
-	w.conclude(d, j, c)
+	describeJob(span, j)
+	c, err = w.conclude(d, j, c)
+	describeConclusion(span, c, err)
+	if err != nil {
+		w.abandoned(d, j, err)
+	}
 }
 
 // journey is intake and poll; each may end it. Without a conclusion the job is
@@ -117,12 +128,13 @@ func (w *Worker) ferry(d *delivery, j *job.Job, answer job.Answer) conclusion {
 
 // conclude publishes before it acknowledges, and has both confirmed: a worker
 // that dies in between repeats the publish, which the broker refuses or which
-// replaces its own, and loses nothing. With the lease gone it does neither.
-func (w *Worker) conclude(d *delivery, j job.Job, c conclusion) {
-	if err := d.lease.held(); err != nil {
-		c = abandon(err)
+// replaces its own, and loses nothing. With the lease gone it does neither. It
+// returns what became of the message; with an error it was left alone.
+func (w *Worker) conclude(d *delivery, j job.Job, c conclusion) (conclusion, error) {
+	err := d.lease.held()
+	if err != nil {
+		return abandon(err), err
 	}
-	var err error
 	switch c.kind {
 	case waiting:
 		err = w.arm(d, j, c)
@@ -143,9 +155,7 @@ func (w *Worker) conclude(d *delivery, j job.Job, c conclusion) {
 	if err == nil {
 		err = w.broker.acknowledge(d.settling, d.msg, w.word(c))
 	}
-	if err != nil {
-		w.abandoned(d, j, err)
-	}
+	return c, err
 }
 
 func (w *Worker) word(c conclusion) []byte {
@@ -161,7 +171,9 @@ func (w *Worker) arm(d *delivery, j job.Job, c conclusion) error {
 	if c.charge {
 		j.Attempt++
 	}
-	err := w.broker.arm(d.settling, j, time.Now().Add(c.delay), d.lane == fresh)
+	ctx, span := w.step(d.settling, "arm timer")
+	err := w.broker.arm(ctx, j, time.Now().Add(c.delay), d.lane == fresh)
+	span.End()
 	if errors.Is(err, errTaken) {
 		w.metrics.duplicates.WithLabelValues("waiting").Inc()
 		return nil
@@ -178,7 +190,9 @@ func (w *Worker) publish(d *delivery, j job.Job, c conclusion) error {
 	event := c.event
 	event.JobID, event.Metadata, event.Polls = j.ID, j.Metadata, j.Polls
 	event.SubmittedAt, event.SettledAt = j.SubmittedAt.UTC(), time.Now().UTC()
-	err := w.broker.announce(d.settling, job.NewEvent(string(j.ID), event, j.Traceparent))
+	ctx, span := w.step(d.settling, "publish event")
+	err := w.broker.announce(ctx, job.NewEvent(string(j.ID), event, j.Traceparent))
+	span.End()
 	if errors.Is(err, errTaken) {
 		w.metrics.duplicates.WithLabelValues("settled").Inc()
 		return nil
@@ -192,7 +206,7 @@ func (w *Worker) publish(d *delivery, j job.Job, c conclusion) error {
 
 func (w *Worker) publishRejected(d *delivery, c conclusion) error {
 	c.event.SettledAt = time.Now().UTC()
-	event := job.NewEvent(rejectedID(d), c.event, traceOf(d))
+	event := job.NewEvent(rejectedID(d), c.event, d.traceparent)
 	err := w.broker.announceRejected(d.settling, event, d.meta)
 	if errors.Is(err, errTaken) {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/jobferry/jobferry/internal/retry"
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 )
 
@@ -101,11 +102,12 @@ type Deps struct {
 	Health  Health
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
+	Tracer  trace.Tracer // one of package noop when nothing is traced
 }
 
 func (d Deps) validate() error {
-	if d.Conn == nil || d.API == nil || d.Store == nil || d.Health == nil || d.Log == nil || d.Metrics == nil {
-		return errors.New("a worker needs a connection, an API, a store, a health, a logger and a registerer")
+	if d.Conn == nil || d.API == nil || d.Store == nil || d.Health == nil || d.Log == nil || d.Metrics == nil || d.Tracer == nil {
+		return errors.New("a worker needs a connection, an API, a store, a health, a logger, a registerer and a tracer")
 	}
 	return nil
 }

@@ -24,6 +24,8 @@ type delivery struct {
 	work     context.Context
 	settling context.Context
 
+	traceparent string // of the job's trace, empty if it is in none
+
 	freeSlot func() // gives the poll slot back; only the first call counts
 	leave    func() // gives the place among the finished jobs back, if there is one
 }

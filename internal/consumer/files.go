@@ -55,7 +55,9 @@ func (w *Worker) storeFiles(ctx context.Context, j job.Job, files []job.File) ([
 
 // storeFile downloads and stores one file, from the start again when a try
 // fails.
-func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index int, file job.File) (*job.Object, error) {
+func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index int, file job.File) (stored *job.Object, err error) {
+	ctx, span := w.step(ctx, "store file")
+	defer func() { describeObject(span, stored, err) }()
 	if object := w.standing(ctx, j, name, file.Announced()); object != nil {
 		object.PageCount = file.PageCount
 		return object, nil

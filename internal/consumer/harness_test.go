@@ -19,6 +19,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap/zaptest"
 )
 
@@ -35,6 +37,8 @@ type harness struct {
 	names Names
 	api   *scriptedAPI
 	store *memoryStore
+
+	tracer trace.Tracer
 }
 
 func newHarness(t *testing.T) *harness {
@@ -45,6 +49,7 @@ func newHarness(t *testing.T) *harness {
 	names, err := NewNames("jobs")
 	require.NoError(t, err)
 	h := &harness{t: t, url: server.URL(), names: names, api: newScriptedAPI(), store: newMemoryStore()}
+	h.tracer = noop.NewTracerProvider().Tracer("")
 	h.cfg = Config{
 		Names: names, Replicas: 1, Polls: 16, Transfers: 4, MaxCrashes: 3,
 		Backoff:      retry.Policy{Initial: 10 * time.Millisecond, Max: 50 * time.Millisecond, Multiplier: 1.5},
@@ -95,7 +100,7 @@ func (h *harness) startOn(nc *nats.Conn) *running {
 	r := &running{done: make(chan error, 1), health: newRecordedHealth(), reg: prometheus.NewRegistry()}
 	w, err := New(h.cfg, Deps{
 		Conn: nc, API: h.api, Store: h.store, Health: r.health,
-		Log: zaptest.NewLogger(h.t), Metrics: r.reg,
+		Log: zaptest.NewLogger(h.t), Metrics: r.reg, Tracer: h.tracer,
 	})
 	require.NoError(h.t, err)
 	var ctx, stop context.Context

@@ -106,15 +106,8 @@ func (w *Worker) read(d *delivery) (j job.Job, err error) {
 			err = errors.New("the timer's subject names another job")
 		}
 	}
-	j.Traceparent = traceOf(d)
+	j.Traceparent = d.traceparent
 	return j, err
-}
-
-func traceOf(d *delivery) string {
-	if trace := d.msg.Header.Get(headerTraceparent); traceparent.MatchString(trace) {
-		return trace
-	}
-	return ""
 }
 
 // reject makes the event of a message that breaks a rule. It carries the

@@ -73,6 +73,14 @@ func (n Names) Rejected(stream string, sequence uint64) string {
 // AllEvents matches every event.
 func (n Names) AllEvents() string { return n.prefix + ".events.>" }
 
+// lane is the subject of a lane's messages without the job's part.
+func (n Names) lane(l lane) string {
+	if l == due {
+		return n.prefix + ".due"
+	}
+	return n.Submit()
+}
+
 func (n Names) submissions() []string { return []string{n.Submit(), n.Submit() + ".>"} }
 func (n Names) waits() string         { return n.prefix + ".wait.>" }
 func (n Names) dues() string          { return n.prefix + ".due.>" }

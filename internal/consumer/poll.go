@@ -21,8 +21,10 @@ func (w *Worker) poll(ctx context.Context, j *job.Job) (job.Answer, conclusion) 
 	if w.polling.Acquire(ctx, 1) != nil {
 		return job.Answer{}, w.interrupted(ctx)
 	}
-	answer, err := w.api.Poll(ctx, j.ID)
+	polling, span := w.step(ctx, "poll job")
+	answer, err := w.api.Poll(polling, j.ID)
 	w.polling.Release(1)
+	describePoll(span, answer, err)
 	if ctx.Err() != nil {
 		_ = answer.Close()
 		return job.Answer{}, w.interrupted(ctx)

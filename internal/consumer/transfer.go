@@ -78,7 +78,9 @@ func (w *Worker) storePayload(ctx context.Context, j job.Job, payload job.Payloa
 			return []job.Object{*object}, nil
 		}
 	}
+	ctx, span := w.step(ctx, "store payload")
 	object, err := w.store.Put(ctx, j, "result", payload)
+	describeObject(span, &object, err)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
@@ -35,6 +36,7 @@ type Worker struct {
 	health  Health
 	log     *zap.Logger
 	metrics *metrics
+	tracer  trace.Tracer
 
 	broker   broker
 	slots    *slots
@@ -64,6 +66,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	w := &Worker{
 		cfg: cfg, api: deps.API, store: deps.Store, health: deps.Health, log: deps.Log,
 		metrics:  newMetrics(deps.Metrics),
+		tracer:   deps.Tracer,
 		broker:   broker{nc: deps.Conn, js: js, names: cfg.Names},
 		slots:    newSlots(cfg.Polls, cfg.PollRate > 0),
 		polling:  semaphore.NewWeighted(int64(cfg.Polls)),

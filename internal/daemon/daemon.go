@@ -15,6 +15,7 @@ import (
 	"github.com/jobferry/jobferry/internal/fetch"
 	"github.com/jobferry/jobferry/internal/health"
 	"github.com/jobferry/jobferry/internal/sink"
+	"github.com/jobferry/jobferry/internal/tracing"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
@@ -86,6 +87,11 @@ func (d *Daemon) assemble(ctx context.Context) (*consumer.Worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	traces, err := tracing.Start(ctx, d.log)
+	if err != nil {
+		return nil, err
+	}
+	d.open.add("traces", traces.Close)
 	api, err := fetch.New(fetchConfig(d.cfg), d.log, d.reg)
 	if err != nil {
 		return nil, err
@@ -102,7 +108,7 @@ func (d *Daemon) assemble(ctx context.Context) (*consumer.Worker, error) {
 	}
 	d.open.addFunc("nats connection", nc.Close)
 	return consumer.New(consumerConfig, consumer.Deps{
-		Conn: nc, API: api, Store: store, Health: d.health, Log: d.log, Metrics: d.reg,
+		Conn: nc, API: api, Store: store, Health: d.health, Log: d.log, Metrics: d.reg, Tracer: traces.Tracer(),
 	})
 }
 
