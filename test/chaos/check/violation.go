@@ -1,0 +1,46 @@
+package check
+
+// Kind is a promise that was broken.
+type Kind string
+
+// The kinds of violations.
+const (
+	EventMissing        Kind = "event missing"
+	EventTwice          Kind = "event twice"
+	EventUnknown        Kind = "event of unknown job"
+	EventMalformed      Kind = "event malformed"
+	WrongOutcome        Kind = "wrong outcome"
+	WrongReason         Kind = "wrong reason"
+	WrongKind           Kind = "wrong kind"
+	WrongMetadata       Kind = "wrong metadata"
+	WrongObjects        Kind = "wrong objects" // the event's list is not the objects that were expected
+	ObjectMissing       Kind = "object missing"
+	ObjectWrongBytes    Kind = "object wrong bytes"
+	ObjectWrongSize     Kind = "object wrong size"
+	ObjectWrongChecksum Kind = "object wrong checksum"
+	ObjectWrongType     Kind = "object wrong type"
+	ObjectWrongMetadata Kind = "object wrong metadata"
+	ObjectPartial       Kind = "object partial" // a watcher saw it
+	ObjectUnasked       Kind = "object unasked for"
+	UploadOrphaned      Kind = "upload orphaned"
+	MessageLeft         Kind = "message left"
+	TokenAtFileHost     Kind = "token at file host"
+	SecretLeaked        Kind = "secret leaked"
+	NotSearched         Kind = "text not searched" // it could not be read
+)
+
+// Kinds lists them all, in the order of the report.
+func Kinds() []Kind {
+	return []Kind{
+		EventMissing, EventTwice, EventUnknown, EventMalformed, WrongOutcome, WrongReason, WrongKind, WrongMetadata, WrongObjects,
+		ObjectMissing, ObjectWrongBytes, ObjectWrongSize, ObjectWrongChecksum, ObjectWrongType, ObjectWrongMetadata,
+		ObjectPartial, ObjectUnasked, UploadOrphaned, MessageLeft, TokenAtFileHost, SecretLeaked, NotSearched,
+	}
+}
+
+// Violation is one promise that was broken once.
+type Violation struct {
+	Kind   Kind   `json:"kind"`
+	JobID  string `json:"jobID,omitempty"` // empty where it is no job's
+	Detail string `json:"detail"`          // never repeats a secret
+}
