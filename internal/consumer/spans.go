@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
@@ -39,15 +38,12 @@ const (
 // A submission that is in none begins one, which its timers and its event carry
 // on. Both contexts of the delivery carry the span.
 func (w *Worker) follow(d *delivery) trace.Span {
-	parent := traceContext.Extract(context.Background(), propagation.HeaderCarrier(http.Header(d.msg.Header)))
-	if traceOf(d.msg) == "" {
-		parent = context.Background() // of a form that is not carried on
-	}
+	d.traceparent = traceOf(d.msg)
+	parent := traceContext.Extract(context.Background(), propagation.MapCarrier{headerTraceparent: d.traceparent})
 	_, span := w.tracer.Start(parent, "process "+w.cfg.Names.lane(d.lane), trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(attrSystem.String("nats"), attrOperation.String("process"), attrDestination.String(d.msg.Subject),
 			attrCrashes.Int(d.crashes())))
 	d.work, d.settling = trace.ContextWithSpan(d.work, span), trace.ContextWithSpan(d.settling, span)
-	d.traceparent = traceOf(d.msg)
 	if d.traceparent == "" {
 		d.traceparent = traceparentOf(d.settling)
 	}
