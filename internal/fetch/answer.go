@@ -48,7 +48,7 @@ type result struct {
 // the body.
 func (c *Client) readJSON(b *body, fits bool) (job.Answer, error) {
 	a := &answer{
-		body: b, lexer: lexer{in: b.in}, limit: c.cfg.MaxResultBytes,
+		body: b, lexer: lexer{in: b.in, most: c.overhead}, limit: c.cfg.MaxResultBytes,
 		header: b.response.Header, fits: fits,
 	}
 	if err := a.lexer.expect('{'); err != nil {
@@ -58,7 +58,7 @@ func (c *Client) readJSON(b *body, fits bool) (job.Answer, error) {
 	streaming, err := a.walk()
 	if err != nil {
 		_ = b.Close()
-		return job.Answer{}, unreadable(err)
+		return job.Answer{}, unreadable(a.endless(err))
 	}
 	if streaming {
 		return job.Answer{Verdict: job.Completed, Kind: a.result.payload.Kind(), Payload: a.result.payload}, nil
@@ -150,7 +150,7 @@ func (a *answer) judge() (job.Answer, error) {
 // the answer is valid to its end and says that the job is completed.
 func (a *answer) finish() error {
 	if _, err := a.walk(); err != nil {
-		return unreadable(err)
+		return unreadable(a.endless(err))
 	}
 	settled, err := a.judge()
 	if err != nil {
@@ -160,6 +160,15 @@ func (a *answer) finish() error {
 		return &job.Settled{Answer: settled}
 	}
 	return nil
+}
+
+// endless makes an answer without an end a matter of the job, where the job is
+// known to be completed: asking again would bring as much again.
+func (a *answer) endless(err error) error {
+	if errors.Is(err, errOverhead) && a.status != nil && verdict(*a.status) == job.Completed {
+		return &job.Failure{Reason: job.ReasonResultTooLarge, Err: err}
+	}
+	return err
 }
 
 // notCompleted reports whether the answer has already said that there is no

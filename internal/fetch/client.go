@@ -38,6 +38,8 @@ type Client struct {
 	api     *http.Client
 	files   *http.Client
 	windows sync.Pool // of *bufio.Reader, windowBytes each
+
+	overhead int64 // maxOverhead
 }
 
 // New returns a client for a valid configuration. It makes no request.
@@ -60,7 +62,7 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Client, error
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of the job API: %w", err)
 	}
-	c := &Client{cfg: cfg.withDefaults(), base: base, log: log, metrics: metrics, guard: guard}
+	c := &Client{cfg: cfg.withDefaults(), base: base, log: log, metrics: metrics, guard: guard, overhead: maxOverhead}
 	c.windows.New = func() any { return bufio.NewReaderSize(nil, windowBytes) }
 	c.api, c.files = c.apiClient(), c.fileClient()
 	c.tokens = newCachedTokens(c.fetchToken)
@@ -162,6 +164,9 @@ func (c *Client) get(ctx context.Context, e endpoint, token secret.String, path 
 	return r, nil
 }
 
+// pace is what is asked of every source.
+func (c *Client) pace() pace { return pace{rate: c.cfg.MinRate, window: c.cfg.RateWindow} }
+
 // send makes one request of the API and counts it.
 func (c *Client) send(ctx context.Context, e endpoint, method string, header http.Header, body []byte, path ...string) (*response, error) {
 	header.Set("Accept", "application/json")
@@ -169,7 +174,7 @@ func (c *Client) send(ctx context.Context, e endpoint, method string, header htt
 	began := time.Now()
 	r, err := send(ctx, c.api, request{
 		method: method, url: c.base.JoinPath(path...), header: header, body: body,
-		openLimit: c.cfg.RequestTimeout, idleLimit: c.cfg.IdleLimit,
+		openLimit: c.cfg.RequestTimeout, idleLimit: c.cfg.IdleLimit, pace: c.pace(),
 	})
 	if err != nil {
 		c.metrics.observe(e, codeError, time.Since(began))

@@ -15,6 +15,8 @@ const (
 	defaultStallLimit     = 5 * time.Second
 	defaultRenewDelay     = time.Second
 	defaultIdleConns      = 64
+	defaultMinRate        = 1 << 10
+	defaultRateWindow     = time.Minute
 )
 
 // Config is what a [Client] needs to know. Zero durations, sizes and counts
@@ -47,6 +49,15 @@ type Config struct {
 	// StallLimit is how long one connection of a download may bring no byte
 	// before another one is tried; 5 s by default.
 	StallLimit time.Duration
+	// MinRate is how many bytes a second a source has to bring on average over
+	// each RateWindow; 1 KiB/s over a minute by default, the numbers that
+	// people give curl (--speed-limit, --speed-time) and git
+	// (http.lowSpeedLimit) for a line that is as good as dead. All 16 slots of
+	// a pod stay above it on a line of 0.2 Mbit/s. A slower download is taken
+	// up on another connection, and waits after the third; a slower answer of
+	// the API waits at once.
+	MinRate    int64
+	RateWindow time.Duration
 	// RenewDelay is the wait before a second fresh URL is asked for; it
 	// doubles before the third. 1 s by default.
 	RenewDelay time.Duration
@@ -63,6 +74,8 @@ func (c Config) withDefaults() Config {
 	c.StallLimit = orDefault(c.StallLimit, min(defaultStallLimit, c.IdleLimit))
 	c.RenewDelay = orDefault(c.RenewDelay, defaultRenewDelay)
 	c.IdleConns = orDefault(c.IdleConns, defaultIdleConns)
+	c.MinRate = orDefault(c.MinRate, defaultMinRate)
+	c.RateWindow = orDefault(c.RateWindow, defaultRateWindow)
 	return c
 }
 
@@ -87,6 +100,8 @@ func (c Config) Validate() error {
 		positive("the request timeout", c.RequestTimeout),
 		positive("the idle limit", c.IdleLimit),
 		positive("the stall limit", c.StallLimit),
+		positive("the smallest rate", c.MinRate),
+		positive("the window of the rate", c.RateWindow),
 		positive("the renewal delay", c.RenewDelay),
 		positive("the number of idle connections", c.IdleConns),
 	)

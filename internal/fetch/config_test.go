@@ -57,6 +57,8 @@ func TestConfigProblems(t *testing.T) {
 		"the idle limit is -1s":      func(c *Config) { c.IdleLimit = -time.Second },
 		"the stall limit is -1s":     func(c *Config) { c.StallLimit = -time.Second },
 		"the renewal delay is -1s":   func(c *Config) { c.RenewDelay = -time.Second },
+		"the smallest rate is -1":    func(c *Config) { c.MinRate = -1 },
+		"of the rate is -1s":         func(c *Config) { c.RateWindow = -time.Second },
 		"idle connections is -1":     func(c *Config) { c.IdleConns = -1 },
 	} {
 		cfg := validConfig()

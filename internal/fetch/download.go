@@ -31,11 +31,22 @@ type download struct {
 	offset    int64  // bytes that have been read
 	refused   int    // fresh URLs refused in a row
 	tries     int    // connections tried since the last byte
+	taken     int64  // bytes from the connection at hand
+	brief     int    // connections in a row that were not worth their while
+	pace      pace
 
 	response *response // nil while there is no connection
 	broken   error     // why the last connection ended
 	err      error     // what every further Read returns
 }
+
+// worthwhile is how many bytes a connection has to bring, and maxBrief how many
+// in a row may bring less, before there is a pause between them. Otherwise a
+// host that hangs up after each byte could have a request for every byte.
+const (
+	worthwhile = 64 << 10
+	maxBrief   = 3
+)
 
 // Open starts the download of one file of a job's result: the index-th, from
 // 0. It returns when the file's bytes are about to come, so that size and
@@ -46,7 +57,7 @@ type download struct {
 func (c *Client) Open(ctx context.Context, id job.ID, index int, file job.File) (job.Source, error) {
 	d := &download{
 		description: description{size: -1},
-		client:      c, ctx: ctx, id: id, index: index, total: -1,
+		client:      c, ctx: ctx, id: id, index: index, total: -1, pace: c.pace(),
 		log: c.log.With(zap.String("job", string(id)), zap.Int("file", index)),
 	}
 	if err := d.aim(file); err != nil {
@@ -91,7 +102,8 @@ func (d *download) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	deadline := time.Now().Add(d.client.cfg.IdleLimit)
+	began := time.Now()
+	deadline := began.Add(d.client.cfg.IdleLimit)
 	for d.err == nil {
 		if d.response == nil {
 			d.client.metrics.resumes.Inc()
@@ -101,10 +113,28 @@ func (d *download) Read(b []byte) (int, error) {
 			}
 		}
 		if n := d.take(b, deadline); n > 0 {
+			d.mind(n, time.Since(began))
 			return n, nil
 		}
 	}
 	return 0, d.err
+}
+
+// mind hangs up on a source that is too slow, so that the next Read goes on with
+// another connection; in the end there is none. Connecting and resuming count
+// as waiting: a host that hangs up after each byte drips, too.
+func (d *download) mind(n int, waited time.Duration) {
+	err := d.pace.add(n, waited)
+	if err == nil || d.err != nil {
+		return
+	}
+	d.broken = err
+	if d.response != nil {
+		d.hangUp()
+	}
+	if d.pace.slow >= maxSlow {
+		d.err = d.stuck(fmt.Sprintf("%d windows in a row were no better", maxSlow))
+	}
 }
 
 // take reads from the connection at hand, and lets go of it when it is at its
@@ -113,6 +143,7 @@ func (d *download) take(b []byte, deadline time.Time) int {
 	d.response.limit = min(d.client.cfg.StallLimit, max(time.Until(deadline), 0))
 	n, err := d.response.Read(b)
 	d.offset += int64(n)
+	d.taken += int64(n)
 	if n > 0 {
 		d.refused, d.tries = 0, 0
 	}
@@ -123,10 +154,18 @@ func (d *download) take(b []byte, deadline time.Time) int {
 	case err == nil:
 		return n
 	}
-	_ = d.response.Close()
-	d.response = nil
+	d.hangUp()
 	d.conclude(err)
 	return n
+}
+
+// hangUp lets go of the connection at hand.
+func (d *download) hangUp() {
+	_ = d.response.Close()
+	d.response = nil
+	if d.brief++; d.taken >= worthwhile {
+		d.brief = 0
+	}
 }
 
 // conclude tells the end of the file from a break.

@@ -25,7 +25,7 @@ var errRefused = errors.New("the file host refuses the URL")
 // errIdle ends a renewal that takes longer than the download may be idle.
 var errIdle = errors.New("the download has been idle for too long")
 
-// resumeDelay is the backoff after so many tries that brought no byte.
+// resumeDelay is the backoff after so many tries that brought little or nothing.
 func resumeDelay(tries int) time.Duration {
 	if tries == 0 {
 		return 0
@@ -38,7 +38,7 @@ func resumeDelay(tries int) time.Duration {
 // nothing to go on with, and that the file is whole.
 func (d *download) connect(deadline time.Time) error {
 	for {
-		if err := d.pause(resumeDelay(d.tries), deadline); err != nil {
+		if err := d.pause(resumeDelay(max(d.tries, d.brief-maxBrief)), deadline); err != nil {
 			return err
 		}
 		d.tries++
@@ -153,12 +153,12 @@ func (d *download) request(left time.Duration) error {
 	if err != nil {
 		return err
 	}
-	r.opened()
 	if err := d.accept(r); err != nil {
 		r.drain()
 		return err
 	}
-	d.response = r
+	r.opened()
+	d.response, d.taken = r, 0
 	return nil
 }
 

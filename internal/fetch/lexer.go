@@ -15,10 +15,28 @@ const windowBytes = 64 << 10
 // memberLimit is how much of a small member is kept.
 const memberLimit = 64 << 10
 
+// maxOverhead is how much of an answer may be something else than a payload that
+// is streamed, in bytes. A result of maxFiles files, two KiB each, has 200 MiB.
+const maxOverhead = 512 << 20
+
+// errOverhead ends an answer that goes on and on beside its payload.
+var errOverhead = errors.New("the answer has too many bytes beside its payload")
+
 // lexer walks through JSON member by member. It never holds more than its
 // reader's window, and it can be left and taken up between any two calls.
 type lexer struct {
-	in *bufio.Reader
+	in    *bufio.Reader
+	spent int64 // bytes of white space, names, and values that are not streamed
+	most  int64 // that may be spent; 0: any number
+}
+
+// spend consumes bytes that are not the payload's.
+func (l *lexer) spend(n int) error {
+	l.discard(n)
+	if l.spent += int64(n); l.most > 0 && l.spent > l.most {
+		return errOverhead
+	}
+	return nil
 }
 
 // window returns what is buffered, at least so many bytes of it, without
@@ -47,11 +65,12 @@ func (l *lexer) peek() (byte, error) {
 		}
 		for i, c := range w {
 			if !isSpace(c) {
-				l.discard(i)
-				return c, nil
+				return c, l.spend(i)
 			}
 		}
-		l.discard(len(w))
+		if err := l.spend(len(w)); err != nil {
+			return 0, err
+		}
 	}
 }
 
@@ -151,7 +170,9 @@ func (l *lexer) consume(pass func([]byte)) error {
 			return err
 		}
 		pass(w[:n])
-		l.discard(n)
+		if err := l.spend(n); err != nil {
+			return err
+		}
 	}
 	return nil
 }

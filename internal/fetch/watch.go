@@ -19,7 +19,7 @@ const drainLimit = 64 << 10
 var errStalled = errors.New("the connection stalled")
 
 // request is one HTTP request. Limits are how long it may take to be opened,
-// and how long its body may then bring no byte.
+// how long its body may then bring no byte, and how few bytes on average.
 type request struct {
 	method    string
 	url       *url.URL
@@ -27,6 +27,7 @@ type request struct {
 	body      []byte
 	openLimit time.Duration
 	idleLimit time.Duration
+	pace      pace
 }
 
 // response is an HTTP response with a stall watchdog on its body. The caller's
@@ -40,6 +41,7 @@ type response struct {
 	opening *time.Timer
 	idle    *time.Timer
 	limit   time.Duration // how long one Read may take
+	pace    pace
 }
 
 // send does the request. Its error is the end of the caller's context, or says
@@ -68,7 +70,7 @@ func send(ctx context.Context, client *http.Client, r request) (*response, error
 	idle.Stop()
 	return &response{
 		Response: resp, parent: ctx, ctx: watched, cancel: cancel,
-		opening: opening, idle: idle, limit: r.idleLimit,
+		opening: opening, idle: idle, limit: r.idleLimit, pace: r.pace,
 	}, nil
 }
 
@@ -80,9 +82,13 @@ func (r *response) opened() { r.opening.Stop() }
 // not count as a stall.
 func (r *response) Read(p []byte) (int, error) {
 	r.idle.Reset(r.limit)
+	began := time.Now()
 	n, err := r.Body.Read(p)
 	r.idle.Stop()
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch slow := r.pace.add(n, time.Since(began)); {
+	case err == nil:
+		err = slow
+	case !errors.Is(err, io.EOF):
 		err = interpret(r.parent, r.ctx, err)
 	}
 	return n, err
@@ -98,7 +104,8 @@ func (r *response) Close() error {
 }
 
 // drain closes the response so that its connection can be used again if little
-// is left of it.
+// is left of it. The limit for opening still holds: a host must not keep us by
+// dripping what nobody wants.
 func (r *response) drain() {
 	_, _ = io.CopyN(io.Discard, r, drainLimit)
 	_ = r.Close()
