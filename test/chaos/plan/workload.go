@@ -1,18 +1,157 @@
 package plan
 
-import "github.com/jobferry/jobferry/internal/simulator"
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
 
-// Workload is what is submitted, by the time of its first publish. The
-// options have to be valid.
-func Workload(o Options) []Submission { return nil }
+const (
+	// roundLength is how many jobs have one of the costly shapes each.
+	roundLength = 400
+	// crowd is how many jobs in a row may come at the same moment.
+	crowd = 25
+	// crowdEvery is the number of crowds of which one does.
+	crowdEvery = 4
+)
 
-// Keys are those of the objects that the job should leave in the bucket, in
-// the API's order.
-func (s Submission) Keys() []string { return nil }
+// Workload is what is submitted, by the time of its first publish. The content
+// of its files is computed when it is read, never held. The options have to be
+// valid.
+func Workload(o Options) []Submission {
+	dice := diceFor(o, "workload")
+	rounds := newRounds(dice)
+	all := make([]Submission, o.Jobs)
+	for i := range all {
+		all[i] = submission(o, dice, i, rounds.next())
+	}
+	slices.SortStableFunc(all, func(a, b Submission) int { return cmp.Compare(a.At[0], b.At[0]) })
+	return all
+}
 
-// Extra is what the faults of a file make necessary beyond one download of it:
-// requests, and bytes of bodies.
-func Extra(f simulator.File) (downloads int, bytes int64) { return 0, 0 }
+// rounds deal the shapes: first each of them once, so that a short run has
+// them all, then cheap ones up to the length of a round.
+type rounds struct {
+	every, cheap *deck[shape]
+	dealt, all   int
+}
 
-// Summary says in a few lines what a plan will do.
-func Summary(o Options) string { return "" }
+func newRounds(dice *rand.Rand) *rounds {
+	cheap := cheapShapes()
+	every := slices.Concat(cheap, costlyShapes())
+	return &rounds{every: newDeck(dice, every...), cheap: newDeck(dice, cheap...), all: len(every)}
+}
+
+func (r *rounds) next() shape {
+	at := r.dealt % roundLength
+	r.dealt++
+	if at < r.all {
+		return r.every.deal()
+	}
+	return r.cheap.deal()
+}
+
+// submission makes the job of a shape, and decides how it is submitted.
+func submission(o Options, dice *rand.Rand, i int, design shape) Submission {
+	id := jobID(dice, i)
+	s := Submission{Job: design(dice), At: times(o, dice, i), Subject: SubmitSubject, WithID: dice.IntN(2) == 0}
+	s.Job.ID = id
+	if dice.IntN(2) == 0 {
+		s.Subject += "." + id
+	}
+	if s.Job.Duration < 0 { // not set by the shape
+		s.Job.Duration = duration(o, dice)
+	}
+	s.Job.RunningAs200 = dice.IntN(4) == 0
+	return s.addressed(dice, i)
+}
+
+// addressed chooses between the two forms of a submission. A job that only its
+// deadline ends has to name one.
+func (s Submission) addressed(dice *rand.Rand, i int) Submission {
+	if s.endless() {
+		s.Deadline = between(dice, minDeadline, maxDeadline)
+	}
+	if s.Plain = s.Deadline == 0 && dice.IntN(3) == 0; s.Plain {
+		return s
+	}
+	prefixes := []string{"", "", "tenant-a/", "tenant-b/2026/", "no-folder-"}
+	s.Prefix = prefixes[dice.IntN(len(prefixes))]
+	if dice.IntN(2) == 0 {
+		s.Metadata = map[string]string{"orderID": fmt.Sprint(i), "Customer": "Fähre & Söhne", "note_1": `quotes " and = signs; %41`}
+	}
+	return s
+}
+
+// jobID makes an ID of one of the forms that there may be, the number is in
+// each.
+func jobID(dice *rand.Rand, i int) string {
+	const longest = 128
+	switch dice.IntN(5) {
+	case 0:
+		return fmt.Sprint(1_000_000 + i) // like a sequence number
+	case 1:
+		return fmt.Sprintf("%08x-0000-4000-8000-%012d", dice.Uint32(), i)
+	case 2:
+		id := fmt.Sprintf("Job_%d_", i)
+		return id + strings.Repeat("x", longest-len(id))
+	default:
+		return fmt.Sprintf("chaos-%06d", i)
+	}
+}
+
+// duration is how long the API takes: nothing, a few seconds, or up to 40 s,
+// in a short run less.
+func duration(o Options, dice *rand.Rand) time.Duration {
+	longest := min(40*time.Second, o.Over()/3)
+	switch n := dice.IntN(10); {
+	case n < 3:
+		return 0
+	case n < 7:
+		return between(dice, 0, longest/8)
+	default:
+		return between(dice, longest/8, longest)
+	}
+}
+
+const (
+	// dedupWindow is how long the broker knows a message's ID by default.
+	dedupWindow = 2 * time.Minute
+	// duplicatesIn is the number of jobs of which one is submitted again.
+	duplicatesIn = 8
+)
+
+// times are when a job is published. The last tenth of a run is left to
+// duplicates and to the faults alone.
+func times(o Options, dice *rand.Rand, i int) []time.Duration {
+	window := o.Over() * 9 / 10
+	if group := i / crowd; group%crowdEvery == 0 {
+		i = group * crowd
+	}
+	at := (window * time.Duration(i) / time.Duration(o.Jobs)).Truncate(time.Millisecond)
+	all := []time.Duration{at}
+	if dice.IntN(duplicatesIn) != 0 {
+		return all
+	}
+	for range 1 + dice.IntN(2) {
+		all = append(all, min(at+gap(dice), max(at, o.Over())))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// gap is the time to a duplicate: while the job is in hand, while it waits, or
+// when the broker has forgotten the message's ID.
+func gap(dice *rand.Rand) time.Duration {
+	switch dice.IntN(3) {
+	case 0:
+		return between(dice, 0, time.Second)
+	case 1:
+		return between(dice, time.Second, dedupWindow)
+	default:
+		return between(dice, dedupWindow, dedupWindow+time.Minute)
+	}
+}

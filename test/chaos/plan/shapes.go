@@ -1,0 +1,145 @@
+package plan
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/simulator"
+)
+
+const (
+	// minDeadline and maxDeadline are for jobs that nothing else ends.
+	minDeadline = 3 * time.Second
+	maxDeadline = 15 * time.Second
+
+	// anyDuration is a duration that the shape does not care about.
+	anyDuration = -1
+)
+
+// shape makes a job of one sort.
+type shape func(dice *rand.Rand) simulator.Job
+
+// endless reports whether only its deadline ends the job.
+func (s Submission) endless() bool {
+	return s.Job.Outcome == simulator.Unknown || s.Job.Duration == simulator.Forever
+}
+
+// cheapShapes are all sorts of small jobs: every kind of result and every end.
+func cheapShapes() []shape {
+	var shapes []shape
+	for _, faults := range downloadFaults() {
+		shapes = append(shapes, oneFile(faults), severalFiles(faults))
+	}
+	for _, kind := range []job.Kind{
+		job.KindText, job.KindTables, job.KindTextBoxes, job.KindPIIBoxes, job.KindProperties, job.KindForm, job.KindJSON,
+	} {
+		shapes = append(shapes, payload(kind, maxSmall))
+	}
+	return append(append(shapes, endings()...), delivered, binary, chunked(maxSmall), untyped, repolled)
+}
+
+// costlyShapes are those that move many bytes.
+func costlyShapes() []shape {
+	return []shape{
+		medium, medium, medium, medium, medium, medium, medium, medium,
+		chunked(maxMedium), payload(job.KindText, maxMedium), payload(job.KindTextBoxes, maxMedium),
+		large(false), large(true),
+	}
+}
+
+func oneFile(faults faultMaker) shape {
+	return func(dice *rand.Rand) simulator.Job {
+		return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{smallFile(dice, faults)}}
+	}
+}
+
+// severalFiles are two to five, of which the first has the faults.
+func severalFiles(faults faultMaker) shape {
+	return func(dice *rand.Rand) simulator.Job {
+		files := []simulator.File{smallFile(dice, faults)}
+		for range 1 + dice.IntN(4) {
+			files = append(files, smallFile(dice, noFault))
+		}
+		return simulator.Job{Kind: job.KindFiles, Duration: anyDuration, Files: files}
+	}
+}
+
+func payload(kind job.Kind, largest int64) shape {
+	return func(dice *rand.Rand) simulator.Job {
+		return simulator.Job{
+			Kind: kind, Duration: anyDuration, PayloadSize: size(dice, 1, largest),
+			ResultFirst: dice.IntN(2) == 0, Chunked: dice.IntN(2) == 0,
+		}
+	}
+}
+
+// endings are the jobs without a result.
+func endings() []shape {
+	shapes := []shape{
+		func(*rand.Rand) simulator.Job {
+			return simulator.Job{Outcome: simulator.Canceled, Duration: anyDuration}
+		},
+		func(*rand.Rand) simulator.Job { return simulator.Job{Outcome: simulator.Unknown} },
+		func(*rand.Rand) simulator.Job { return simulator.Job{Duration: simulator.Forever} },
+	}
+	for _, e := range []simulator.JobError{
+		{Type: "BrokenDownloadURL", Title: "Broken download URL"},
+		{Type: "ConversionFailed", Title: "Conversion failed"},
+		{Type: "PDFIsPasswordProtected", Title: "The PDF is password protected"},
+		{Type: "PageLimitReached", Title: "The document has too many pages"}, // not documented
+	} {
+		shapes = append(shapes, func(dice *rand.Rand) simulator.Job {
+			return simulator.Job{Outcome: simulator.Failed, Error: e, ErrorAtTop: dice.IntN(2) == 0, Duration: anyDuration}
+		})
+	}
+	return shapes
+}
+
+func delivered(dice *rand.Rand) simulator.Job {
+	return simulator.Job{Kind: job.KindDelivered, Duration: anyDuration, Files: []simulator.File{smallFile(dice, noFault)}}
+}
+
+// binary is one whose answer is the file itself: of a type that is no JSON.
+func binary(dice *rand.Rand) simulator.Job {
+	f := smallFile(dice, noFault)
+	f.Name, f.ContentType = "result.png", "image/png"
+	return simulator.Job{Kind: job.KindBinary, Duration: anyDuration, Chunked: dice.IntN(2) == 0, Files: []simulator.File{f}}
+}
+
+// chunked is a file of unknown length.
+func chunked(largest int64) shape {
+	return func(dice *rand.Rand) simulator.Job {
+		f := simulator.File{Name: "export.csv", ContentType: "text/csv", Size: size(dice, largest/8, largest), Chunked: true, OmitSize: true}
+		return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
+	}
+}
+
+// untyped is a file of which only its download tells the type.
+func untyped(dice *rand.Rand) simulator.Job {
+	f := smallFile(dice, noFault)
+	f.NoContentType, f.DownloadType = true, f.ContentType
+	return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
+}
+
+// repolled is a job that is done after a number of polls rather than a time.
+func repolled(dice *rand.Rand) simulator.Job {
+	return simulator.Job{Kind: job.KindFile, Polls: 1 + dice.IntN(3), Files: []simulator.File{smallFile(dice, noFault)}}
+}
+
+func medium(dice *rand.Rand) simulator.Job {
+	f := simulator.File{Name: "scan.pdf", ContentType: "application/pdf", Size: size(dice, maxMedium/8, maxMedium)}
+	f.Faults = cutOften(dice, f.Size)
+	return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
+}
+
+// large is a file that needs a multipart upload of several parts.
+func large(chunked bool) shape {
+	return func(dice *rand.Rand) simulator.Job {
+		f := simulator.File{Name: "scans.zip", ContentType: "application/zip", Size: size(dice, minLarge, maxLarge), Chunked: chunked, OmitSize: chunked}
+		if !chunked {
+			f.Faults = cutOften(dice, f.Size)
+		}
+		return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
+	}
+}

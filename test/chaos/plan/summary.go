@@ -1,0 +1,36 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Summary says in a few lines what a plan will do.
+func Summary(o Options) string {
+	counts := map[Kind]int{}
+	for _, f := range Faults(o) {
+		counts[f.Kind]++
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "seed %d: %s, over %v\n", o.Seed, workloadSummary(Workload(o)), o.Over().Round(time.Second))
+	for _, kind := range Kinds() {
+		fmt.Fprintf(&text, "  %-20s %d\n", kind, counts[kind])
+	}
+	return text.String()
+}
+
+func workloadSummary(workload []Submission) string {
+	publishes, objects := 0, 0
+	var bytes int64
+	for _, s := range workload {
+		publishes += len(s.At)
+		for _, object := range s.Job.Expect().Objects {
+			objects++
+			bytes += object.Content.Size()
+		}
+	}
+	return fmt.Sprintf("%d jobs in %d submissions with %d objects of %s", len(workload), publishes, objects, humanize.IBytes(uint64(bytes)))
+}
