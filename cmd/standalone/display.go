@@ -71,20 +71,25 @@ type bars struct {
 // full is the length of a bar.
 const full = 1000
 
+// barWidth is how many columns a bar takes.
+const barWidth = 20
+
 // redraw is how often the progress is looked at.
 const redraw = 100 * time.Millisecond
 
-func newBars(ctx context.Context, out io.Writer, rows []*row, progress progressFunc) *bars {
+// newBars draws until ctx ends or the bars are closed. More options say what
+// cannot be found out about an out that is no terminal.
+func newBars(ctx context.Context, out io.Writer, rows []*row, progress progressFunc, more ...mpb.ContainerOption) *bars {
 	ctx, stop := context.WithCancel(ctx)
 	b := &bars{
 		progress: progress, stop: stop, bars: map[*row]*mpb.Bar{}, says: map[*row]*atomic.Pointer[string]{},
-		pool: mpb.New(mpb.WithOutput(out), mpb.WithRefreshRate(redraw), mpb.WithWidth(20)),
+		pool: mpb.New(append(more, mpb.WithOutput(out), mpb.WithRefreshRate(redraw))...),
 	}
 	for _, r := range rows {
 		says := &atomic.Pointer[string]{}
 		says.Store(new(string))
 		b.says[r] = says
-		b.bars[r] = b.pool.AddBar(full,
+		b.bars[r] = b.pool.AddBar(full, mpb.BarWidth(barWidth),
 			mpb.PrependDecorators(decor.Name(fmt.Sprintf(idColumn, r.sample.Job.ID))),
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return *says.Load() })),
 		)
@@ -108,11 +113,16 @@ func (b *bars) draw(ctx context.Context, rows []*row) {
 	}
 }
 
+// update draws what is known of a row. It alone talks to a bar, from one
+// goroutine at a time, so that no progress comes after the event.
 func (b *bars) update(r *row) {
 	b.mu.Lock()
-	onItsWay := r.event == nil && !r.submitted.IsZero()
+	event, submitted := r.event, !r.submitted.IsZero()
 	b.mu.Unlock()
-	if onItsWay {
+	switch {
+	case event != nil:
+		b.set(r, full, describe(event.Data))
+	case submitted:
 		part, says := b.progress(r)
 		b.set(r, min(int64(part*full), full-1), says)
 	}
@@ -131,15 +141,15 @@ func (b *bars) started(r *row, at time.Time) {
 
 func (b *bars) settled(r *row, event job.Event) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	r.event = &event
-	b.mu.Unlock()
-	b.set(r, full, describe(event.Data))
 }
 
 func (b *bars) close() {
 	b.stop()
 	b.drawing.Wait()
-	for _, bar := range b.bars {
+	for r, bar := range b.bars {
+		b.update(r) // it may have settled since the last look
 		bar.Abort(false)
 	}
 	b.pool.Wait()
