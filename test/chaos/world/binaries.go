@@ -21,7 +21,7 @@ func Build(ctx context.Context, dir string) (Binaries, error) {
 		{b.Worker, "github.com/jobferry/jobferry/cmd/worker"},
 		{b.Server, "github.com/nats-io/nats-server/v2"},
 	} {
-		out, err := exec.CommandContext(ctx, "go", "build", "-o", program.file, program.pkg).CombinedOutput() //nolint:gosec // no outside input
+		out, err := exec.CommandContext(ctx, "go", "build", "-o", program.file, program.pkg).CombinedOutput()
 		if err != nil {
 			return b, fmt.Errorf("build %s: %w\n%s", program.pkg, err, out)
 		}

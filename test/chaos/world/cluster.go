@@ -153,7 +153,7 @@ func freePorts(count int) ([]int, error) {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
 		defer listener.Close()
-		ports[i] = listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of tcp
+		ports[i] = listener.Addr().(*net.TCPAddr).Port
 	}
 	return ports, nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/jobferry/jobferry/internal/simulator"
+
+	"github.com/jobferry/jobferry/test/chaos/plan"
 )
 
 // Evidence is what could be seen from the outside in a run.
@@ -22,10 +24,10 @@ type Evidence struct {
 	Left         map[string]uint64 // messages by stream: submissions and waits
 	Record       simulator.Record  // what the API and the file host saw
 
-	Done     map[Kind]int // faults that were really inflicted
-	Restarts int          // of workers, for whatever reason
-	Failures int          // workers that ended by themselves with an error
-	Problems []error      // of the run itself, or of workers at its end
+	Done     map[plan.Kind]int // faults that were really inflicted
+	Starts   int               // of workers
+	Failures int               // workers that ended by themselves with an error
+	Problems []error           // of the run itself, or of workers at its end
 
 	Files   []string // that no secret may stand in: logs and metric pages
 	Secrets []string // in the clear

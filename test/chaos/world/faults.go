@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/simulator"
+
+	"github.com/jobferry/jobferry/test/chaos/plan"
 )
 
 // injector carries out a plan of faults and counts what was really done.
@@ -17,12 +19,12 @@ type injector struct {
 	nodes sync.Mutex // one node is down at a time, whatever recovery takes
 
 	mu       sync.Mutex
-	counts   map[Kind]int
+	counts   map[plan.Kind]int
 	problems []error
 }
 
 // run returns when the last fault is over, or the context ends.
-func (in *injector) run(ctx context.Context, began time.Time, faults []Fault) {
+func (in *injector) run(ctx context.Context, began time.Time, faults []plan.Fault) {
 	var running sync.WaitGroup
 	for i, f := range faults {
 		if !pause(ctx, time.Until(began.Add(f.At))) {
@@ -37,13 +39,13 @@ func (in *injector) run(ctx context.Context, began time.Time, faults []Fault) {
 	running.Wait()
 }
 
-func (in *injector) count(kind Kind) {
+func (in *injector) count(kind plan.Kind) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.counts[kind]++
 }
 
-func (in *injector) counted() map[Kind]int {
+func (in *injector) counted() map[plan.Kind]int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return maps.Clone(in.counts)
@@ -51,20 +53,20 @@ func (in *injector) counted() map[Kind]int {
 
 // inflict does one fault from its beginning to its end, and reports whether it
 // was done.
-func (in *injector) inflict(ctx context.Context, f Fault, name string) bool {
+func (in *injector) inflict(ctx context.Context, f plan.Fault, name string) bool {
 	switch f.Kind {
-	case WorkerKill:
+	case plan.WorkerKill:
 		return in.world.workers.strike(ctx, f.Target, syscall.SIGKILL) != nil
-	case WorkerTerminate:
+	case plan.WorkerTerminate:
 		return in.world.workers.strike(ctx, f.Target, syscall.SIGTERM) != nil
-	case WorkerStop:
+	case plan.WorkerStop:
 		return in.stopWorker(ctx, f)
-	case NodeKill:
+	case plan.NodeKill:
 		return in.killNode(ctx, f)
-	case RevokeTokens:
+	case plan.RevokeTokens:
 		in.world.api.server.RevokeTokens()
 		return true
-	case ClockJump:
+	case plan.ClockJump:
 		in.world.api.clock.jump(time.Duration(f.Amount) * time.Second)
 		return true
 	default:
@@ -72,7 +74,7 @@ func (in *injector) inflict(ctx context.Context, f Fault, name string) bool {
 	}
 }
 
-func (in *injector) stopWorker(ctx context.Context, f Fault) bool {
+func (in *injector) stopWorker(ctx context.Context, f plan.Fault) bool {
 	w := in.world.workers.strike(ctx, f.Target, syscall.SIGSTOP)
 	if w == nil {
 		return false
@@ -84,12 +86,14 @@ func (in *injector) stopWorker(ctx context.Context, f Fault) bool {
 // killNode kills a node and starts it again when it has been away for long
 // enough. The next one waits until the streams are whole again: with two
 // replicas of three behind, it would be the loss of a majority.
-func (in *injector) killNode(ctx context.Context, f Fault) bool {
+func (in *injector) killNode(ctx context.Context, f plan.Fault) bool {
 	in.nodes.Lock()
 	defer in.nodes.Unlock()
 	cluster := in.world.cluster
-	if cluster.whole(ctx) != nil {
-		return false
+	for cluster.whole(ctx) != nil {
+		if ctx.Err() != nil {
+			return false
+		}
 	}
 	target := f.Target
 	if f.Stream != "" {
@@ -103,7 +107,7 @@ func (in *injector) killNode(ctx context.Context, f Fault) bool {
 }
 
 // impair makes something worse for a while.
-func (in *injector) impair(ctx context.Context, f Fault, name string) bool {
+func (in *injector) impair(ctx context.Context, f plan.Fault, name string) bool {
 	begin, end := in.impairment(f, name)
 	if begin == nil {
 		return false
@@ -113,18 +117,18 @@ func (in *injector) impair(ctx context.Context, f Fault, name string) bool {
 	return pause(ctx, f.For)
 }
 
-func (in *injector) impairment(f Fault, name string) (begin, end func()) {
+func (in *injector) impairment(f plan.Fault, name string) (begin, end func()) {
 	switch f.Kind {
-	case StoreError, StoreLost:
-		return in.troubled(name, trouble{status: 500, code: "InternalError", share: share(f), late: f.Kind == StoreLost})
-	case StoreSlowDown:
+	case plan.StoreError, plan.StoreLost:
+		return in.troubled(name, trouble{status: 500, code: "InternalError", share: share(f), late: f.Kind == plan.StoreLost})
+	case plan.StoreSlowDown:
 		return in.troubled(name, trouble{status: 503, code: "SlowDown", share: share(f)})
-	case APIDown:
+	case plan.APIDown:
 		return in.conditions(func(c *simulator.Conditions) { c.Down = true }, func(c *simulator.Conditions) { c.Down = false })
-	case APIThrottle:
+	case plan.APIThrottle:
 		limit := float64(max(f.Amount, 1))
 		return in.conditions(func(c *simulator.Conditions) { c.RateLimit = limit }, func(c *simulator.Conditions) { c.RateLimit = 0 })
-	case Cut:
+	case plan.Cut:
 		return in.each(f, func(p *proxy) { p.cut(way(f)) }), in.each(f, func(p *proxy) { p.uncut(way(f)) })
 	default:
 		t, ok := toxicOf(f, name)
@@ -145,7 +149,7 @@ func (in *injector) conditions(worse, better func(*simulator.Conditions)) (begin
 }
 
 // each does something to all the proxies that a fault is aimed at.
-func (in *injector) each(f Fault, do func(*proxy)) func() {
+func (in *injector) each(f plan.Fault, do func(*proxy)) func() {
 	return func() {
 		for _, p := range in.world.proxies(f.Dependency, f.Target) {
 			do(p)
@@ -153,24 +157,24 @@ func (in *injector) each(f Fault, do func(*proxy)) func() {
 	}
 }
 
-func share(f Fault) float64 { return float64(f.Amount) / 100 }
+func share(f plan.Fault) float64 { return float64(f.Amount) / 100 }
 
-func way(f Fault) direction {
-	if f.Upstream {
+func way(f plan.Fault) direction {
+	if f.Direction == plan.Upstream {
 		return upstream
 	}
 	return downstream
 }
 
-func toxicOf(f Fault, name string) (toxic, bool) {
+func toxicOf(f plan.Fault, name string) (toxic, bool) {
 	switch f.Kind {
-	case Latency:
+	case plan.Latency:
 		return latency(name, way(f), time.Duration(f.Amount)*time.Millisecond), true
-	case Bandwidth:
+	case plan.Bandwidth:
 		return bandwidth(name, way(f), f.Amount), true
-	case Stall:
+	case plan.Stall:
 		return stall(name, way(f)), true
-	case Slice:
+	case plan.Slice:
 		return slicer(name, way(f), f.Amount), true
 	default:
 		return toxic{}, false

@@ -28,7 +28,7 @@ func spawn(binary string, args, env []string, out io.Writer) (*process, error) {
 	go func() {
 		defer close(p.ended)
 		_ = cmd.Wait()
-		p.status.Store(int32(cmd.ProcessState.ExitCode())) //nolint:gosec // 0 to 255 or -1
+		p.status.Store(int32(cmd.ProcessState.ExitCode()))
 	}()
 	return p, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/jobferry/jobferry/test/chaos/plan"
 )
 
 const (
@@ -21,7 +23,7 @@ func (w *World) Run(ctx context.Context, story Story) (Evidence, error) {
 	r := &run{
 		world: w, story: story, began: time.Now(),
 		submitter: &submitter{world: w, acknowledged: map[string]int{}},
-		injector:  &injector{world: w, counts: map[Kind]int{}},
+		injector:  &injector{world: w, counts: map[plan.Kind]int{}},
 		watcher:   newWatcher(w.store.client),
 	}
 	stop := r.observe(ctx)
@@ -59,7 +61,7 @@ func (r *run) observe(ctx context.Context) (stop func()) {
 // play submits and breaks at once, and then waits in peace.
 func (r *run) play(ctx context.Context) error {
 	var playing sync.WaitGroup
-	playing.Go(func() { r.submitter.run(ctx, r.began, r.story.Workload) })
+	playing.Go(func() { r.injector.note(r.submitter.run(ctx, r.began, r.story.Workload)) })
 	playing.Go(func() { r.injector.run(ctx, r.began, r.story.Faults) })
 	over := make(chan struct{})
 	go func() {
@@ -102,7 +104,7 @@ func (r *run) say(p Progress) {
 	r.lastSaid = time.Now()
 	counts := r.injector.counted()
 	_, _ = fmt.Fprintf(r.story.Progress, "%s %d of %d jobs settled, %d publishes acknowledged, %d messages wait; %d worker kills, %d node kills\n",
-		r.elapsed(), p.Events, len(r.story.Workload), r.submitter.done.Load(), p.Left, counts[WorkerKill], counts[NodeKill])
+		r.elapsed(), p.Events, len(r.story.Workload), r.submitter.done.Load(), p.Left, counts[plan.WorkerKill], counts[plan.NodeKill])
 }
 
 // evidence ends the workers and looks at what they leave.
@@ -112,6 +114,6 @@ func (r *run) evidence(ctx context.Context) (Evidence, error) {
 		Acknowledged: r.submitter.counts(), Sightings: r.watcher.all(),
 		Done: r.injector.counted(), Problems: append(r.injector.problems, ended...), Took: time.Since(r.began),
 	}
-	e.Restarts, e.Failures = r.world.workers.starts()
+	e.Starts, e.Failures = r.world.workers.starts()
 	return e, r.world.collect(ctx, &e)
 }

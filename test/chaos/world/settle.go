@@ -44,7 +44,7 @@ func (w *World) settle(ctx context.Context, jobs int, patience time.Duration, sa
 			if p != last {
 				last, moved = p, time.Now()
 			}
-			quiet = next(quiet, p.Events >= uint64(jobs) && p.Left == 0) //nolint:gosec // a count
+			quiet = next(quiet, p.Events >= uint64(jobs) && p.Left == 0)
 		}
 		if time.Since(moved) > patience {
 			return nil

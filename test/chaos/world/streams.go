@@ -5,8 +5,6 @@ const (
 	submissionStream = "JOBS"
 	waitStream       = "JOBS_WAIT"
 	eventStream      = "JOBS_EVENTS"
-
-	submitSubject = "jobs.submit"
 )
 
 var streams = []string{submissionStream, waitStream, eventStream}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/jobferry/jobferry/test/chaos/plan"
 )
 
 const (
@@ -22,12 +24,12 @@ const (
 // publication is one time that a job is submitted.
 type publication struct {
 	at         time.Duration // since the start
-	submission Submission
+	submission plan.Submission
 	first      bool // of its job
 }
 
 // publications are all of a workload, in time.
-func publications(workload []Submission) []publication {
+func publications(workload []plan.Submission) []publication {
 	var all []publication
 	for _, s := range workload {
 		for i, at := range s.At {
@@ -50,33 +52,40 @@ type submitter struct {
 }
 
 // run returns when all is acknowledged, or the context ends.
-func (s *submitter) run(ctx context.Context, began time.Time, workload []Submission) {
+func (s *submitter) run(ctx context.Context, began time.Time, workload []plan.Submission) error {
 	var publishing sync.WaitGroup
+	defer publishing.Wait()
 	slots := make(chan struct{}, submitters)
+	firsts := map[string]time.Time{} // when each job was published first
 	for _, p := range publications(workload) {
 		if !pause(ctx, time.Until(began.Add(p.at))) {
 			break
 		}
 		if p.first {
 			s.world.api.server.Add(p.submission.Job)
+			firsts[p.submission.Job.ID] = time.Now()
+		}
+		body, err := p.submission.Body(firsts[p.submission.Job.ID])
+		if err != nil {
+			return err
 		}
 		slots <- struct{}{} // comes free when the context ends, too
 		publishing.Go(func() {
 			defer func() { <-slots }()
-			s.publish(ctx, p.submission)
+			s.publish(ctx, p.submission, body)
 		})
 	}
-	publishing.Wait()
+	return nil
 }
 
-func (s *submitter) publish(ctx context.Context, submission Submission) {
+func (s *submitter) publish(ctx context.Context, submission plan.Submission, body []byte) {
 	id := submission.Job.ID
 	var options []jetstream.PublishOpt
 	if submission.WithID {
 		options = append(options, jetstream.WithMsgID(id))
 	}
 	for ctx.Err() == nil {
-		if s.world.cluster.publish(ctx, submitSubject+"."+id, submission.Body, options...) == nil {
+		if s.world.cluster.publish(ctx, submission.Subject, body, options...) == nil {
 			s.acknowledge(id)
 			return
 		}

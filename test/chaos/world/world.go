@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/jobferry/jobferry/test/chaos/plan"
 )
 
 // Settings of the workers that bounds of doubled work follow from.
@@ -14,6 +18,7 @@ const (
 	BackoffInitial    = 200 * time.Millisecond
 	BackoffMax        = 5 * time.Second
 	BackoffMultiplier = 1.5
+	BackoffJitter     = 0.2 // to either side; not a setting
 )
 
 // World is everything that runs.
@@ -36,6 +41,7 @@ func Start(ctx context.Context, dir string, programs Binaries, workers, nodes in
 }
 
 func (w *World) start(ctx context.Context, programs Binaries, workers, nodes int) error {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy's bandwidth tells all it does
 	if err := os.MkdirAll(filepath.Join(w.dir, "home"), 0o750); err != nil {
 		return err
 	}
@@ -74,13 +80,13 @@ func (w *World) environment(nodes int) []string {
 
 // proxies are those of a dependency; of the cluster's, the one of an index, or
 // all when there is none of it.
-func (w *World) proxies(dependency Dependency, index int) []*proxy {
+func (w *World) proxies(dependency plan.Dependency, index int) []*proxy {
 	switch dependency {
-	case Store:
+	case plan.Store:
 		return []*proxy{w.store.proxy}
-	case API:
+	case plan.API:
 		return []*proxy{w.api.api}
-	case Files:
+	case plan.Files:
 		return []*proxy{w.api.files}
 	default:
 	}

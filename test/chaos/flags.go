@@ -1,0 +1,83 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jobferry/jobferry/test/chaos/plan"
+)
+
+// settings are what the flags say.
+type settings struct {
+	plan plan.Options
+	dir  string // absolute; empty for a temporary one
+	keep bool
+}
+
+// usageError is a mistake in the flags.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// nodes is the size of the cluster: the least that bears the loss of one.
+const nodes = 3
+
+// parse reads the flags. Without a seed a random one is taken.
+func parse(args []string) (settings, error) {
+	s := settings{plan: plan.Options{Nodes: nodes}}
+	flags := pflag.NewFlagSet("chaos", pflag.ContinueOnError)
+	flags.Uint64Var(&s.plan.Seed, "seed", randomSeed(), "what the plan follows from")
+	flags.IntVar(&s.plan.Jobs, "jobs", 500, "jobs that are submitted")
+	flags.IntVar(&s.plan.WorkerKills, "worker-kills", -1, "how often a worker is killed; 3 for 100 jobs when not set")
+	flags.IntVar(&s.plan.NodeKills, "node-kills", -1, "how often a NATS node is killed; 3 for 1000 jobs, at least 2, when not set")
+	flags.IntVar(&s.plan.Workers, "workers", 3, "workers that run at once")
+	flags.DurationVar(&s.plan.Length, "duration", 0, "time over which jobs and faults are spread; what they need when 0")
+	flags.StringVar(&s.dir, "dir", "", "folder for all data and the evidence; a temporary one when empty")
+	flags.BoolVar(&s.keep, "keep", false, "keep the folder also when nothing was found")
+	if err := flags.Parse(args); err != nil {
+		return s, usageError{err}
+	}
+	s.defaults()
+	return s, s.validate(flags.Args())
+}
+
+// defaults sets kills in proportion to the jobs: 300 and 30 for 10,000.
+func (s *settings) defaults() {
+	if s.plan.WorkerKills < 0 {
+		s.plan.WorkerKills = max(s.plan.Jobs*3/100, 1)
+	}
+	if s.plan.NodeKills < 0 {
+		s.plan.NodeKills = max(s.plan.Jobs*3/1000, 2)
+	}
+}
+
+func (s *settings) validate(rest []string) error {
+	if len(rest) > 0 {
+		return usageError{fmt.Errorf("there are no arguments beside the flags: %q", rest)}
+	}
+	if err := s.plan.Validate(); err != nil {
+		return usageError{err}
+	}
+	if s.dir == "" {
+		return nil
+	}
+	var err error
+	if s.dir, err = filepath.Abs(s.dir); err != nil { // the S3 server moves the working directory
+		return usageError{err}
+	}
+	return nil
+}
+
+func randomSeed() uint64 {
+	var seed [4]byte // short enough to be typed
+	_, _ = rand.Read(seed[:])
+	return uint64(binary.BigEndian.Uint32(seed[:]))
+}
+
+// isHelp reports whether the flags only asked what they are.
+func isHelp(err error) bool { return errors.Is(err, pflag.ErrHelp) }
