@@ -20,6 +20,13 @@ type NATSOptions struct {
 	Addr string
 	// Dir is where JetStream keeps its files.
 	Dir string
+	// ConfigFile is a configuration in the server's own form, for what stands
+	// in the way of a client: TLS, users, accounts and permissions. Address and
+	// directory are those of these options. Empty: everybody may do everything.
+	ConfigFile string
+	// Trace takes a line for each operation of a client, as the server's own
+	// trace has it. It is called from many goroutines and must not block.
+	Trace func(line string)
 }
 
 // NATS is a running nats-server with JetStream on disk.
@@ -30,21 +37,19 @@ type NATS struct {
 // StartNATS starts a server and waits until it takes connections. A taken port
 // is an error that wraps [syscall.EADDRINUSE].
 func StartNATS(opts NATSOptions) (*NATS, error) {
-	host, port, err := splitAddr(opts.Addr)
+	settings, err := opts.settings()
 	if err != nil {
 		return nil, err
 	}
 	if err := probePort(opts.Addr); err != nil {
 		return nil, err
 	}
-	srv, err := server.NewServer(&server.Options{
-		ServerName: "jobferry-embedded",
-		Host:       host, Port: port,
-		JetStream: true, StoreDir: opts.Dir,
-		NoLog: true, NoSigs: true,
-	})
+	srv, err := server.NewServer(settings)
 	if err != nil {
 		return nil, fmt.Errorf("embedded nats-server: %w", err)
+	}
+	if opts.Trace != nil {
+		srv.SetLogger(tracer(opts.Trace), false, true)
 	}
 	go srv.Start()
 	if !srv.ReadyForConnections(startLimit) {
@@ -53,6 +58,46 @@ func StartNATS(opts NATSOptions) (*NATS, error) {
 	}
 	return &NATS{server: srv}, nil
 }
+
+// settings are the options in the server's terms.
+func (o NATSOptions) settings() (*server.Options, error) {
+	settings := &server.Options{}
+	if o.ConfigFile != "" {
+		var err error
+		if settings, err = server.ProcessConfigFile(o.ConfigFile); err != nil {
+			return nil, fmt.Errorf("embedded nats-server: %w", err)
+		}
+	}
+	var err error
+	if settings.Host, settings.Port, err = splitAddr(o.Addr); err != nil {
+		return nil, err
+	}
+	settings.ServerName = "jobferry-embedded"
+	settings.JetStream, settings.StoreDir = true, o.Dir
+	settings.NoLog, settings.NoSigs = true, true
+	return settings, nil
+}
+
+// tracer is a logger that keeps the trace alone.
+type tracer func(line string)
+
+// Tracef implements [server.Logger].
+func (t tracer) Tracef(format string, args ...any) { t(fmt.Sprintf(format, args...)) }
+
+// Noticef implements [server.Logger], as do the methods below.
+func (tracer) Noticef(string, ...any) {}
+
+// Warnf is not of interest.
+func (tracer) Warnf(string, ...any) {}
+
+// Fatalf is not of interest: StartNATS returns an error of its own.
+func (tracer) Fatalf(string, ...any) {}
+
+// Errorf is not of interest.
+func (tracer) Errorf(string, ...any) {}
+
+// Debugf is not of interest.
+func (tracer) Debugf(string, ...any) {}
 
 // URL is where clients connect.
 func (n *NATS) URL() string { return n.server.ClientURL() }
