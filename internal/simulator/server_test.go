@@ -50,3 +50,13 @@ func TestCloseIsFinal(t *testing.T) {
 	_, err := c.try(http.MethodGet, c.APIURL(), nil)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
 }
+
+func TestURLsOfFilesBehindAProxy(t *testing.T) {
+	t.Parallel()
+	c := start(t, simulator.Options{PublicFilesURL: "http://files.example:8080"})
+	c.Add(simulator.Job{ID: "a"})
+	url := c.SignedURL("a", 0)
+	require.Contains(t, url, "http://files.example:8080/a/0/result.bin?")
+	path := strings.TrimPrefix(url, "http://files.example:8080")
+	require.Equal(t, 200, c.get(c.FilesURL()+path).status, "the signature does not cover the host")
+}

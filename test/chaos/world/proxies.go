@@ -40,6 +40,7 @@ type proxy struct {
 // newProxy listens on a free port of the loopback interface. It carries
 // nothing before it has a target.
 func newProxy(name string) (*proxy, error) {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy's bandwidth tells all it does
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the proxy of %s: %w", name, err)

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/jobferry/jobferry/test/chaos/plan"
 )
 
@@ -41,7 +39,6 @@ func Start(ctx context.Context, dir string, programs Binaries, workers, nodes in
 }
 
 func (w *World) start(ctx context.Context, programs Binaries, workers, nodes int) error {
-	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy's bandwidth tells all it does
 	if err := os.MkdirAll(filepath.Join(w.dir, "home"), 0o750); err != nil {
 		return err
 	}
