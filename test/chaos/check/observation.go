@@ -24,8 +24,11 @@ type Observation struct {
 	Authorizations int
 	Texts          []Text   // that no secret may stand in, besides the events
 	Secrets        []string // in the clear: keys, client secrets, tokens
-	Work           map[string]Work
-	Backoff        Backoff // of the workers' settings
+	// Patterns are regular expressions to search for beside the secrets and
+	// the patterns that are always searched for.
+	Patterns []string
+	Work     map[string]Work
+	Backoff  Backoff // of the workers' settings
 
 	// What was really done, for the report.
 	WorkerKills int
@@ -92,7 +95,13 @@ type Work struct {
 	// Duration is how long the API takes to end the job after its submission;
 	// for one that it never ends, its deadline.
 	Duration time.Duration
-	Files    []FileWork
+	// LeastPolls is how many polls the API answers before it ends the job,
+	// however long they take; 0 when the duration alone counts.
+	LeastPolls int
+	// ExtraPolls are what planned faults make necessary: one for each URL that
+	// was planned to be expired.
+	ExtraPolls int
+	Files      []FileWork
 }
 
 // FileWork is what was asked of one file.
