@@ -66,6 +66,7 @@ func start(cfg config.NATS, name string, w *watch, more ...nats.Option) (*nats.C
 	if err != nil {
 		return nil, fmt.Errorf("connect to nats: %w", err)
 	}
+	w.conn.Store(nc)
 	return nc, nil
 }
 

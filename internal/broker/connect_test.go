@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -111,6 +112,48 @@ func TestRefusedCredentialsShowAsRefused(t *testing.T) {
 	require.Error(t, err)
 	require.True(t, job.IsRefused(err), err)
 	require.NotContains(t, err.Error(), "wrong")
+}
+
+// Credentials may be taken back while there is no connection: that is another
+// matter than a broker that is away, and somebody has to see to it.
+func TestARefusalShowsWhateverWentBefore(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]bool{"after a connection": true, "after an absence": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := startServer(t, server.RANDOM_PORT, "worker", "right")
+			port := srv.Addr().(*net.TCPAddr).Port
+			health := &condition{}
+			core, logs := observer.New(zapcore.InfoLevel)
+			if !before {
+				srv.Shutdown()
+				srv.WaitForShutdown()
+			}
+			cfg := config.NATS{URL: srv.ClientURL(), User: "worker", Password: secret.New("right")}
+			nc, err := broker.Connect(cfg, "test", health, zap.New(core))
+			require.NoError(t, err)
+			defer nc.Close()
+			if before {
+				require.Eventually(t, health.holds, patience, time.Millisecond)
+				srv.Shutdown()
+				srv.WaitForShutdown()
+			}
+			require.Eventually(t, func() bool {
+				_, err := health.get()
+				return err != nil && strings.Contains(err.Error(), "connection refused")
+			}, patience, time.Millisecond)
+			other := startServer(t, port, "worker", "another")
+			require.Eventually(t, func() bool {
+				_, err := health.get()
+				return job.IsRefused(err) && strings.Contains(err.Error(), "check the credentials")
+			}, patience, time.Millisecond)
+			other.Shutdown()
+			other.WaitForShutdown()
+			startServer(t, port, "worker", "right")
+			require.Eventually(t, health.holds, patience, time.Millisecond)
+			require.Zero(t, logs.FilterMessage("nats reports an error").Len(), "the health tells")
+		})
+	}
 }
 
 func TestPasswordFileIsReadAtEachConnect(t *testing.T) {

@@ -38,7 +38,10 @@ func options(cfg config.NATS, name string, w *watch) ([]nats.Option, error) {
 		// Rotated credentials may be wrong for a moment, and an operator may
 		// mend wrong ones: neither is a reason to give up.
 		nats.IgnoreAuthErrorAbort(),
-		nats.CustomReconnectDelay(func(rounds int) time.Duration { return reconnects.Delay(rounds - 1) }),
+		nats.CustomReconnectDelay(func(rounds int) time.Duration {
+			w.failedRound()
+			return reconnects.Delay(rounds - 1)
+		}),
 		nats.NoCallbacksAfterClientClose(),
 	)...), nil
 }

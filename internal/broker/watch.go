@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
@@ -25,6 +26,7 @@ type watch struct {
 	refused   chan struct{} // closed when the credentials are refused for the first time
 	onConnect sync.Once
 	onRefusal sync.Once
+	conn      atomic.Pointer[nats.Conn] // nil until the library has handed it out
 
 	mu        sync.Mutex
 	last      error // why there is no connection, as far as it is known; nil if there is one
@@ -39,7 +41,7 @@ func newWatch(log *zap.Logger, health Health) *watch {
 }
 
 // handlers are called by the client library one after another, all from the
-// same goroutine.
+// same goroutine; failedRound is called from another.
 func (w *watch) handlers() []nats.Option {
 	return []nats.Option{
 		nats.ConnectHandler(w.up),
@@ -90,11 +92,20 @@ func (w *watch) down(err error) {
 	}
 }
 
+// failedRound is called before each wait for another round through the servers.
+// The library tells its handlers of a server that cannot be dialled, and keeps
+// it for itself when one can be dialled and then refuses the credentials.
+func (w *watch) failedRound() {
+	if nc := w.conn.Load(); nc != nil && nc.LastError() != nil {
+		w.down(nc.LastError())
+	}
+}
+
 // async notes an error that belongs to no call: of a subscription, or of
 // permissions. One that repeats itself is said once.
 func (w *watch) async(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if isRefusal(err) {
-		return // down is told as well
+		return // down is told as well, by failedRound
 	}
 	w.mu.Lock()
 	repeated := w.lastAsync == err.Error()
