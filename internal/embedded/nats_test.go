@@ -30,6 +30,7 @@ func TestNATSTakesUsersAndPermissionsFromAFile(t *testing.T) {
 	`)})
 	require.NoError(t, err)
 	defer server.Stop()
+	require.NotRegexp(t, `:1$`, server.URL(), "the port is the option's")
 	_, err = nats.Connect(server.URL())
 	require.ErrorIs(t, err, nats.ErrAuthorization)
 
