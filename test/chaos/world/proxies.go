@@ -79,13 +79,9 @@ func (p *proxy) accept() {
 // carry connects a client, or resets it when there is nobody to connect it to.
 func (p *proxy) carry(client net.Conn) {
 	p.mu.Lock()
-	target, refused := p.target, len(p.cuts) > 0 || p.closed
+	target := p.target
 	p.mu.Unlock()
 	dialer := net.Dialer{Timeout: dialLimit}
-	if refused || target == "" {
-		reset(client)
-		return
-	}
 	server, err := dialer.DialContext(context.Background(), "tcp", target)
 	if err != nil {
 		reset(client)

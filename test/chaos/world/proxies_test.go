@@ -185,5 +185,7 @@ func TestProxyWithNobodyBehindItResets(t *testing.T) {
 	t.Parallel()
 	p := echo(t)
 	p.aim("127.0.0.1:1")
-	require.Error(t, attempt(p))
+	err := attempt(p)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "at once, not after a while")
 }

@@ -74,9 +74,7 @@ func (r *run) play(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	_, _ = fmt.Fprintf(r.story.Progress, "%s all is submitted and all is healed: waiting for the rest\n", r.elapsed())
-	if err := r.world.cluster.whole(ctx); err != nil {
-		return err
-	}
+	r.injector.note(r.world.cluster.whole(ctx))
 	return r.world.settle(ctx, len(r.story.Workload), patience, r.say)
 }
 

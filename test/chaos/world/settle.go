@@ -3,15 +3,14 @@ package world
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 )
 
 // Progress is how far a run has come.
 type Progress struct {
-	Events    uint64 // terminal events that stand
-	Left      uint64 // messages in the submission and the wait stream
-	Submitted int
-	Jobs      int
+	Events uint64 // terminal events that stand
+	Left   uint64 // messages in the submission and the wait stream
 }
 
 // progress asks the cluster; an error when it cannot be asked just now.
@@ -31,25 +30,22 @@ func (w *World) progress(ctx context.Context) (Progress, error) {
 }
 
 // settle waits until events for all jobs stand and nothing is left, twice in
-// a row. It gives up when nothing has moved for the patience given, and that
-// is no error: what is missing is the checker's business.
+// a row. It gives up when no more events have come and no less was left for
+// the patience given, and that is no error: what is missing is the checker's
+// business.
 func (w *World) settle(ctx context.Context, jobs int, patience time.Duration, say func(Progress)) error {
-	var last Progress
-	moved, quiet := time.Now(), 0
-	for quiet < 2 {
+	best, moved := Progress{Left: math.MaxUint64}, time.Now()
+	for quiet := 0; quiet < 2 && time.Since(moved) < patience; {
 		p, err := w.progress(ctx)
 		if err == nil {
-			p.Jobs, p.Submitted = jobs, jobs
 			say(p)
-			if p != last {
-				last, moved = p, time.Now()
-			}
 			quiet = next(quiet, p.Events >= uint64(jobs) && p.Left == 0)
+			if p.Events > best.Events || p.Left < best.Left {
+				moved = time.Now()
+			}
+			best = Progress{Events: max(best.Events, p.Events), Left: min(best.Left, p.Left)}
 		}
-		if time.Since(moved) > patience {
-			return nil
-		}
-		if quiet < 2 && !pause(ctx, time.Second) {
+		if !pause(ctx, time.Second) {
 			return fmt.Errorf("wait for the jobs to settle: %w", context.Cause(ctx))
 		}
 	}
