@@ -78,11 +78,19 @@ func plantings() map[check.Kind][]planting {
 				expect(o, "both", func(e *check.Expectation) { slices.Reverse(e.Objects) })
 			}},
 		},
-		check.ObjectMissing:       {{"the only one", func(o *check.Observation) { o.Objects = o.Objects[1:] }}},
-		check.ObjectWrongSize:     {{"cut short", func(o *check.Observation) { o.Objects[pdf].Size--; o.Objects[pdf].SHA256 = "00" }}},
-		check.ObjectWrongBytes:    {{"one bit", func(o *check.Observation) { o.Objects[pdf].SHA256 = "00" }}},
-		check.ObjectWrongChecksum: {{"none", func(o *check.Observation) { o.Objects[pdf].CRC64NVME = "" }}, {"another", func(o *check.Observation) { o.Objects[pdf].CRC64NVME = "AAAAAAAAAAA=" }}},
-		check.ObjectWrongType:     {{"another", func(o *check.Observation) { o.Objects[pdf].ContentType = "text/plain" }}},
+		check.ObjectMissing:    {{"the only one", func(o *check.Observation) { o.Objects = o.Objects[1:] }}},
+		check.ObjectWrongSize:  {{"cut short", func(o *check.Observation) { o.Objects[pdf].Size--; o.Objects[pdf].SHA256 = "00" }}},
+		check.ObjectWrongBytes: {{"one bit", func(o *check.Observation) { o.Objects[pdf].SHA256 = "00" }}},
+		check.ObjectWrongChecksum: {
+			{"none", func(o *check.Observation) { o.Objects[pdf].CRC64NVME = "" }},
+			{"another", func(o *check.Observation) { o.Objects[pdf].CRC64NVME = "AAAAAAAAAAA=" }},
+			{"none where it is not known", func(o *check.Observation) {
+				edit(pdf, `"checksum":"`+o.Objects[pdf].CRC64NVME, `"checksum":"`)(o)
+				o.Objects[pdf].CRC64NVME = ""
+				expect(o, "pdf", func(e *check.Expectation) { e.Objects[0].CRC64NVME = "" })
+			}},
+		},
+		check.ObjectWrongType: {{"another", func(o *check.Observation) { o.Objects[pdf].ContentType = "text/plain" }}},
 		check.ObjectWrongMetadata: {
 			{"no job-id", func(o *check.Observation) { delete(o.Objects[pdf].Metadata, "Job-Id") }},
 			{"another job-id", func(o *check.Observation) { o.Objects[pdf].Metadata["Job-Id"] = "both" }},
@@ -186,6 +194,7 @@ func leaks() []planting {
 		{"a credential, escaped", log("x-amz-credential%3DAKIA")},
 		{"a bearer token", log("Authorization: Bearer abcdefgh1234")},
 		{"a token of the simulator", log("sim_ABCDEFGHIJKLMNOPQRSTUVWXYZ")},
+		{"after a line of JSON", log(`{"msg":"` + strings.Repeat("long ", 40) + `"}` + "\nkey " + secret)},
 		{"a pattern of one's own", func(o *check.Observation) { o.Patterns = []string{"job sett[l]ed"} }},
 		{"in an event's data", edit(broken, `"jobID":"broken"`, `"jobID":"broken","error":{"title":"http:\/\/files\/a?X-Amz-Signature=abcdef"}`)},
 		{"in an event's header", func(o *check.Observation) {
@@ -230,9 +239,30 @@ func TestDetailsNeverRepeatASecret(t *testing.T) {
 	o := clean(t)
 	edit(broken, `"job_failed"`, `"job_failed s3cr3t\/with+signs=\"x\" ?X-Amz-Signature=abcdef&a"`)(&o)
 	o.Orphans = []string{"pdf/" + secret, "pdf/Bearer abcdefgh1234"}
+	edit(stopped, `"/jobferry"`, `"s3cr3t\/with+signs=\"x\""`)(&o)
 	report := check.Run(o)
-	require.Len(t, report.Violations, 5, "a reason, two orphans, and two leaks in the event")
+	require.Len(t, report.Violations, 7, "a reason, two orphans, a source, and three leaks in events")
 	requireNoSecret(t, report)
+}
+
+func TestObjectsOfAJobThatIsCalledFailedAreUnasked(t *testing.T) {
+	t.Parallel()
+	o := clean(t)
+	o.Events[pdf].Subject = "jobs.events.failed.pdf"
+	o.Events[pdf].Data = []byte(strings.ReplaceAll(string(o.Events[broken].Data), `"broken"`, `"pdf"`))
+	report := check.Run(o)
+	require.Len(t, report.Violations, 2)
+	require.Equal(t, check.WrongOutcome, report.Violations[0].Kind)
+	require.Equal(t, "pdf", report.Violations[0].JobID)
+	require.Equal(t, check.ObjectUnasked, report.Violations[1].Kind)
+}
+
+func TestASecretIsCoveredWholeWhereAShorterOneIsItsBeginning(t *testing.T) {
+	t.Parallel()
+	o := clean(t)
+	o.Secrets = []string{"opensesame", "opensesame-twice"}
+	o.Orphans = []string{"opensesame-twice"}
+	require.NotContains(t, check.Run(o).Violations[0].Detail, "twice")
 }
 
 func requireNoSecret(t *testing.T, report check.Report) {

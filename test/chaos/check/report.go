@@ -20,9 +20,9 @@ type Report struct {
 // files, made necessary. It breaks no promise.
 type Doubled struct {
 	Downloads int   // beyond one for each file
-	Files     int   // all of them
+	Files     int   // that were downloaded
 	Bytes     int64 // beyond one download of each file
-	FileBytes int64 // of all files, once
+	FileBytes int64 // of these files, once
 
 	Polls      int // beyond the most that the backoff asks for
 	PollsAsked int // the most that it asks for

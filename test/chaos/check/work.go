@@ -26,7 +26,12 @@ func doubled(o Observation) Doubled {
 	return d
 }
 
+// file leaves out what nobody had to download: a file that the API delivered
+// elsewhere, or one that is the answer itself.
 func (d *Doubled) file(f FileWork) {
+	if f.Downloads == 0 {
+		return
+	}
 	d.Files++
 	d.FileBytes += f.Size
 	d.Downloads += max(f.Downloads-1-f.ExtraDownloads, 0)

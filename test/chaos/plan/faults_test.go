@@ -28,7 +28,7 @@ func small(seed uint64) plan.Options {
 func eachPlan(t *testing.T, test func(t *testing.T, o plan.Options)) {
 	t.Helper()
 	for name, options := range map[string]func(uint64) plan.Options{"large": large, "small": small} {
-		for seed := range uint64(10) {
+		for seed := range uint64(4) {
 			t.Run(fmt.Sprint(name, "/", seed), func(t *testing.T) {
 				t.Parallel()
 				test(t, options(seed))
@@ -58,6 +58,16 @@ func TestThereAreAsManyKillsAsAskedFor(t *testing.T) {
 		require.Len(t, ofKind(faults, plan.WorkerKill), o.WorkerKills)
 		require.Len(t, ofKind(faults, plan.NodeKill), o.NodeKills)
 	})
+}
+
+func TestAFewKillsComeWithATermination(t *testing.T) {
+	t.Parallel()
+	o := small(1)
+	require.Len(t, ofKind(plan.Faults(o), plan.WorkerTerminate), 1)
+	o.WorkerKills = 2
+	require.Len(t, ofKind(plan.Faults(o), plan.WorkerTerminate), 1)
+	o.WorkerKills = 0
+	require.Empty(t, ofKind(plan.Faults(o), plan.WorkerTerminate))
 }
 
 func ofKind(faults []plan.Fault, kind plan.Kind) []plan.Fault {

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -101,12 +102,28 @@ func fileSigns(f simulator.File) []string {
 	return found
 }
 
+func TestJobsThatOnlyADeadlineEndsHaveOneAndNoOthersDo(t *testing.T) {
+	t.Parallel()
+	eachPlan(t, func(t *testing.T, o plan.Options) {
+		for _, s := range plan.Workload(o) {
+			endless := s.Job.Outcome == simulator.Unknown || s.Job.Duration == simulator.Forever
+			require.Equal(t, endless, s.Deadline > 0, s.Job.ID)
+			require.LessOrEqual(t, s.Deadline, 15*time.Second)
+			require.False(t, s.Plain && endless, s.Job.ID)
+		}
+	})
+}
+
 func TestPublishesAreSpreadOverTheRunAndDuplicatesComeBeyondTheWindow(t *testing.T) {
 	t.Parallel()
-	within, beyond := 0, 0
+	within, beyond, last := 0, 0, time.Duration(0)
+	moments := map[time.Duration]int{}
 	o := large(3)
 	for _, s := range plan.Workload(o) {
 		require.True(t, slices.IsSorted(s.At))
+		require.GreaterOrEqual(t, s.At[0], last)
+		last = s.At[0]
+		moments[s.At[0]]++
 		require.LessOrEqual(t, s.At[len(s.At)-1], o.Over())
 		for _, at := range s.At[1:] {
 			if at-s.At[0] > 2*time.Minute {
@@ -116,6 +133,9 @@ func TestPublishesAreSpreadOverTheRunAndDuplicatesComeBeyondTheWindow(t *testing
 			}
 		}
 	}
+	require.Greater(t, last, o.Over()*8/10)
+	require.Greater(t, len(moments), o.Jobs/2)
+	require.GreaterOrEqual(t, slices.Max(slices.Collect(maps.Values(moments))), 25, "a crowd")
 	require.Positive(t, within)
 	require.Positive(t, beyond)
 }
@@ -172,16 +192,18 @@ func TestExtraIsWhatFaultsMakeNecessary(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		faults    simulator.Faults
+		chunked   bool
 		downloads int
 		bytes     int64
 	}{
-		{simulator.Faults{}, 0, 0},
-		{simulator.Faults{CutAt: []int64{10, 20}, StallAt: []int64{30}}, 3, 0},
-		{simulator.Faults{CutAt: []int64{10, 20}, NoRange: true}, 2, 30},
-		{simulator.Faults{CutAt: []int64{10}, NoETag: true}, 1, 10},
-		{simulator.Faults{Expired: 2, Unavailable: 1}, 3, 3 * 512},
+		{simulator.Faults{}, false, 0, 0},
+		{simulator.Faults{CutAt: []int64{10, 20}, StallAt: []int64{30}}, false, 3, 0},
+		{simulator.Faults{CutAt: []int64{10, 20}, NoRange: true}, false, 2, 30},
+		{simulator.Faults{CutAt: []int64{10}, NoETag: true}, false, 1, 10},
+		{simulator.Faults{CutAt: []int64{10}}, true, 1, 10},
+		{simulator.Faults{Expired: 2, Unavailable: 1}, false, 3, 3 * 512},
 	} {
-		downloads, bytes := plan.Extra(simulator.File{Faults: c.faults})
+		downloads, bytes := plan.Extra(simulator.File{Faults: c.faults, Chunked: c.chunked})
 		require.Equal(t, c.downloads, downloads, c)
 		require.Equal(t, c.bytes, bytes, c)
 	}
