@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -65,13 +65,12 @@ func (o *trigger) Write(p []byte) (int, error) {
 // children are the processes whose command line names the folder.
 func children(t *testing.T, dir string) []string {
 	t.Helper()
-	processes, err := os.ReadDir("/proc")
+	list, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "args").Output()
 	require.NoError(t, err)
 	var found []string
-	for _, process := range processes {
-		line, err := os.ReadFile("/proc/" + process.Name() + "/cmdline")
-		if err == nil && bytes.Contains(line, []byte(dir)) {
-			found = append(found, string(line))
+	for line := range strings.Lines(string(list)) {
+		if strings.Contains(line, dir) {
+			found = append(found, line)
 		}
 	}
 	return found
