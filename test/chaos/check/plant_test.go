@@ -3,6 +3,7 @@ package check_test
 import (
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -39,7 +40,16 @@ func edit(event int, old, replacement string) func(*check.Observation) {
 	}
 }
 
+// plantings are those of every kind.
 func plantings() map[check.Kind][]planting {
+	all := map[check.Kind][]planting{}
+	for _, some := range []map[check.Kind][]planting{eventPlantings(), objectPlantings(), otherPlantings()} {
+		maps.Copy(all, some)
+	}
+	return all
+}
+
+func eventPlantings() map[check.Kind][]planting {
 	return map[check.Kind][]planting{
 		check.EventMissing: {
 			{"of a job without a result", func(o *check.Observation) { o.Events = slices.Delete(o.Events, stopped, stopped+1) }},
@@ -78,6 +88,11 @@ func plantings() map[check.Kind][]planting {
 				expect(o, "both", func(e *check.Expectation) { slices.Reverse(e.Objects) })
 			}},
 		},
+	}
+}
+
+func objectPlantings() map[check.Kind][]planting {
+	return map[check.Kind][]planting{
 		check.ObjectMissing:    {{"the only one", func(o *check.Observation) { o.Objects = o.Objects[1:] }}},
 		check.ObjectWrongSize:  {{"cut short", func(o *check.Observation) { o.Objects[pdf].Size--; o.Objects[pdf].SHA256 = "00" }}},
 		check.ObjectWrongBytes: {{"one bit", func(o *check.Observation) { o.Objects[pdf].SHA256 = "00" }}},
@@ -105,6 +120,11 @@ func plantings() map[check.Kind][]planting {
 			{"at the end", func(o *check.Observation) { o.Objects = append(o.Objects, check.Object{Key: "pdf/result-002.pdf"}) }},
 			{"for a moment", func(o *check.Observation) { o.Sightings = append(o.Sightings, check.Sighting{Key: "pdf/part"}) }},
 		},
+	}
+}
+
+func otherPlantings() map[check.Kind][]planting {
+	return map[check.Kind][]planting{
 		check.UploadOrphaned:  {{"one", func(o *check.Observation) { o.Orphans = []string{"pdf/result.pdf"} }}},
 		check.MessageLeft:     {{"a timer", func(o *check.Observation) { o.Left["JOBS_WAIT"] = 1 }}, {"a submission", func(o *check.Observation) { o.Left["JOBS"] = 1 }}},
 		check.TokenAtFileHost: {{"one", func(o *check.Observation) { o.Authorizations = 1 }}},
