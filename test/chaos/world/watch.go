@@ -33,16 +33,19 @@ func newWatcher(client *s3.Client) *watcher {
 	return &watcher{client: client, seen: map[string]string{}}
 }
 
-// minRound is the least pause between two listings; a large bucket gets a
-// pause as long as its listing took, so that watching it is not all that the
-// machine does.
-const minRound = 100 * time.Millisecond
+const (
+	// minRound is the least pause between two listings.
+	minRound = 100 * time.Millisecond
+	// restShare is how much longer a pause is than the listing before it, so
+	// that watching a large bucket is not all that the machine does.
+	restShare = 3
+)
 
 func (w *watcher) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		w.round(ctx)
-		pause(ctx, max(minRound, time.Since(began)))
+		pause(ctx, max(minRound, restShare*time.Since(began)))
 	}
 }
 
