@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jobferry/jobferry/test/bench/figures"
+	"github.com/jobferry/jobferry/test/bench/report"
+)
+
+// runner is one run of the benchmark.
+type runner struct {
+	settings
+	programs programs
+	self     string // path of this binary, which can be a server
+	progress io.Writer
+}
+
+// run measures what the flags ask for and prints the table to out.
+func run(ctx context.Context, args []string, out, progress io.Writer) error {
+	s, err := parse(args, out)
+	if errors.Is(err, pflag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	picked, err := s.pick(workloads(&s))
+	if err != nil {
+		return err
+	}
+	if s.list {
+		return list(out, picked)
+	}
+	dir, remove, err := folder(s.dir)
+	if err != nil {
+		return err
+	}
+	s.dir = dir
+	result, err := measure(ctx, s, picked, progress)
+	if err := errors.Join(err, remove()); err != nil {
+		return err
+	}
+	result.Command = strings.Join(append([]string{"go run ./test/bench"}, args...), " ")
+	return publish(s, result, out)
+}
+
+func list(out io.Writer, all []workload) error {
+	for _, w := range all {
+		if _, err := fmt.Fprintf(out, "%-14s %s\n", w.name, w.title); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func publish(s settings, result report.Report, out io.Writer) error {
+	if s.out != "" {
+		if err := result.Save(s.out); err != nil {
+			return err
+		}
+	}
+	if s.markdown {
+		return result.Markdown(out)
+	}
+	return result.Text(out)
+}
+
+// measure builds the programs and runs the workloads, one after the other.
+func measure(ctx context.Context, s settings, picked []workload, progress io.Writer) (report.Report, error) {
+	result := report.Report{Machine: report.ThisMachine(), Runs: s.runs}
+	self, err := os.Executable()
+	if err != nil {
+		return result, fmt.Errorf("find this program: %w", err)
+	}
+	if s.profile != "" {
+		if err := os.MkdirAll(s.profile, 0o750); err != nil {
+			return result, fmt.Errorf("make the folder for profiles: %w", err)
+		}
+	}
+	binaries, err := build(ctx, s, s.dir)
+	if err != nil {
+		return result, err
+	}
+	if result.Machine.BinarySize, err = size(binaries.setup); err != nil {
+		return result, fmt.Errorf("look at the worker's binary: %w", err)
+	}
+	r := &runner{settings: s, programs: binaries, self: self, progress: progress}
+	for _, w := range picked {
+		row, err := r.row(ctx, w)
+		if err != nil {
+			return result, fmt.Errorf("workload %s: %w", w.name, err)
+		}
+		result.Rows = append(result.Rows, row)
+	}
+	return result, nil
+}
+
+// row runs one workload: worker and baseline in turn, so that neither has the
+// better hour of the machine.
+func (r *runner) row(ctx context.Context, w workload) (figures.Row, error) {
+	row := w.row()
+	for n := range r.runs {
+		sample, err := r.once(ctx, w, r.programs.worker, n)
+		if err != nil {
+			return row, err
+		}
+		row.Worker = append(row.Worker, sample)
+		if !w.baseline {
+			continue
+		}
+		if sample, err = r.once(ctx, w, r.programs.baseline, n); err != nil {
+			return row, err
+		}
+		row.Baseline = append(row.Baseline, sample)
+	}
+	return row, nil
+}
+
+// once is one run of one program.
+func (r *runner) once(ctx context.Context, w workload, p program, n int) (figures.Sample, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, runLimit, fmt.Errorf("the run took longer than %v", runLimit))
+	defer cancel()
+	sample, err := w.measure(ctx, r, p)
+	if err != nil {
+		return sample, fmt.Errorf("run %d of the %s: %w", n+1, p.name, err)
+	}
+	_, _ = fmt.Fprintf(r.progress, "%-14s %-8s run %d of %d: %d jobs in %.2f s, %s of CPU a job, %s\n",
+		w.name, p.name, n+1, r.runs, sample.Jobs, sample.Elapsed.Seconds(),
+		figures.Seconds(figures.CPU().Of(sample)), figures.Mebibytes(figures.Memory().Of(sample)))
+	return sample, nil
+}
