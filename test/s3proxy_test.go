@@ -20,7 +20,6 @@ type s3Proxy struct {
 
 	mu       sync.Mutex
 	requests []*http.Request
-	refused  int
 }
 
 // newS3Proxy starts a proxy that the world's workers go through. The host
@@ -57,11 +56,7 @@ func (p *s3Proxy) note(r *http.Request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests = append(p.requests, r.Clone(r.Context()))
-	refuse := p.busy.Load() && (r.Method == http.MethodPut || r.Method == http.MethodPost)
-	if refuse {
-		p.refused++
-	}
-	return refuse
+	return p.busy.Load() && (r.Method == http.MethodPut || r.Method == http.MethodPost)
 }
 
 // matching returns what has come of requests that are to a test's taste.
@@ -75,12 +70,6 @@ func (p *s3Proxy) matching(taste func(*http.Request) bool) []*http.Request {
 		}
 	}
 	return found
-}
-
-func (p *s3Proxy) refusals() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.refused
 }
 
 // creates reports whether a request makes an object: in one go, or as a
