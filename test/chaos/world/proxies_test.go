@@ -103,7 +103,7 @@ func TestToxicsComeToOpenConnectionsAndGoAgain(t *testing.T) {
 	t.Parallel()
 	const delay = 300 * time.Millisecond
 	for name, bad := range map[string]toxic{
-		"slow":   {"x", "latency", upstream, map[string]int64{"latency": delay.Milliseconds()}},
+		"slow":   latency("x", upstream, delay),
 		"narrow": bandwidth("x", downstream, 10),
 		"sliced": slicer("x", downstream, 4),
 	} {

@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"errors"
+	"net/http"
 	"path/filepath"
 	"strings"
 
@@ -28,6 +29,7 @@ type store struct {
 	front  *front
 	proxy  *proxy
 	client *s3.Client // past the front and the proxy
+	idle   func()     // closes the client's idle connections, which a server that stops waits for
 }
 
 func startStore(ctx context.Context, dir string) (*store, error) {
@@ -41,8 +43,10 @@ func startStore(ctx context.Context, dir string) (*store, error) {
 		return nil, err
 	}
 	url := s.server.URL()
+	transport := &http.Transport{MaxIdleConnsPerHost: hashers}
+	s.idle = transport.CloseIdleConnections
 	s.client = s3.New(s3.Options{
-		BaseEndpoint: &url, Region: region, UsePathStyle: true,
+		BaseEndpoint: &url, Region: region, UsePathStyle: true, HTTPClient: &http.Client{Transport: transport},
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 	})
 	if s.front, err = newFront(url); err != nil {
@@ -63,5 +67,6 @@ func (s *store) close() error {
 	if s.front != nil {
 		problems = append(problems, s.front.close())
 	}
+	s.idle()
 	return errors.Join(append(problems, s.server.Stop())...)
 }
