@@ -43,7 +43,7 @@ func (d *download) connect(deadline time.Time) error {
 		}
 		d.tries++
 		err := d.request(time.Until(deadline))
-		if errors.Is(err, errRefused) {
+		if errors.Is(err, errRefused) && !final(err) { // which may have been refused before it got stuck
 			err = d.renewed(deadline, err)
 		} else if err == nil {
 			return nil

@@ -268,6 +268,20 @@ func TestDownloadWhoseFreshURLsAreRefusedToo(t *testing.T) {
 	heal(t, withFile().RoundTrip, host, requireWhole)
 }
 
+// TestRefusalBeforeABreakIsNotCountedAgain: a download that cannot go on says
+// what broke it, and that may have been a refusal, long healed.
+func TestRefusalBeforeABreakIsNotCountedAgain(t *testing.T) {
+	t.Parallel()
+	api, files := withFile(), script(sends(digits, 4, errReset), says(403), replies(200, digits))
+	heal(t, api.RoundTrip, files, func(t *testing.T, _ string, err error, took time.Duration, c *Client) {
+		requireUnavailable(t, err)
+		require.ErrorContains(t, err, "starts again from the first byte")
+		require.Len(t, api.seen(), 1)
+		require.Zero(t, took)
+		require.InDelta(t, 1, counted(t, c.metrics.renewals), 0)
+	})
+}
+
 func TestRenewalThatBringsNoURL(t *testing.T) {
 	t.Parallel()
 	asJSON := func(body string) transport { return replies(200, body, "Content-Type", "application/json") }
