@@ -40,8 +40,11 @@ type S3Options struct {
 	// Dir is where objects and their metadata are kept; it is created when it
 	// is missing, and a later server over the same directory finds them again.
 	Dir string
-	// AccessKey and SecretKey are the only credentials that the server knows.
+	// AccessKey and SecretKey may do everything.
 	AccessKey, SecretKey string
+	// Users are others who get in, by access key, with their secret keys. They
+	// may do what the policies of buckets say and no more.
+	Users map[string]string
 	// Region defaults to us-east-1.
 	Region string
 	// Buckets are created when they do not exist.
@@ -129,12 +132,16 @@ func (s *S3) start(opts S3Options) error {
 	if err != nil {
 		return err
 	}
+	users, err := opts.accounts()
+	if err != nil {
+		return err
+	}
 	listening := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	go func() {
 		defer close(s.done)
-		s.err = embedgw.RunVersityGW(ctx, backend, gatewayConfig(s.addr, opts, listening))
+		s.err = embedgw.RunVersityGW(ctx, backend, gatewayConfig(s.addr, opts, users, listening))
 	}()
 	return s.await(listening)
 }
@@ -156,11 +163,33 @@ func (s *S3) await(listening <-chan struct{}) error {
 	}
 }
 
-func gatewayConfig(addr string, opts S3Options, listening chan<- struct{}) *embedgw.Config {
-	root := auth.Account{Access: opts.AccessKey, Secret: opts.SecretKey, Role: auth.RoleAdmin}
+// accounts are those who get in.
+func (o S3Options) accounts() (auth.IAMService, error) {
+	root := auth.Account{Access: o.AccessKey, Secret: o.SecretKey, Role: auth.RoleAdmin}
+	if len(o.Users) == 0 {
+		return auth.NewIAMServiceSingle(root), nil // the default is the same, and prints
+	}
+	dir := filepath.Join(o.Dir, "users")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory of S3 users: %w", err)
+	}
+	users, err := auth.NewInternal(root, dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the S3 users in %s: %w", dir, err)
+	}
+	for access, secret := range o.Users {
+		err := users.CreateAccount(auth.Account{Access: access, Secret: secret, Role: auth.RoleUser})
+		if err != nil && !errors.Is(err, auth.ErrUserExists) {
+			return nil, fmt.Errorf("add the S3 user %s: %w", access, err)
+		}
+	}
+	return users, nil
+}
+
+func gatewayConfig(addr string, opts S3Options, users auth.IAMService, listening chan<- struct{}) *embedgw.Config {
 	return &embedgw.Config{
 		RootUserAccess: opts.AccessKey, RootUserSecret: opts.SecretKey, Region: opts.Region,
-		IAMService:     auth.NewIAMServiceSingle(root), // the default is the same, and prints
+		IAMService:     users,
 		Ports:          []string{addr},
 		MaxConnections: s3MaxConnections, MaxRequests: s3MaxConnections, MultipartMaxParts: s3MaxParts,
 		KeepAlive: true,

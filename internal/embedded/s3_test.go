@@ -135,6 +135,25 @@ func TestS3RefusesOtherCredentials(t *testing.T) {
 	require.ErrorContains(t, err, "SignatureDoesNotMatch")
 }
 
+func TestS3UsersMayDoWhatABucketSays(t *testing.T) {
+	opts := s3Options(t.TempDir())
+	opts.Users = map[string]string{"guest": "guest-secret"}
+	server := startS3(t, opts)
+	endpoint := server.URL()
+	guest := s3.New(s3.Options{
+		BaseEndpoint: &endpoint, UsePathStyle: true, Region: "us-east-1", HTTPClient: plainHTTP(t),
+		Credentials: credentials.NewStaticCredentialsProvider("guest", "guest-secret", ""),
+	})
+	require.ErrorContains(t, putString(t.Context(), guest, "first", "k", "v"), "AccessDenied")
+
+	policy := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "guest"}, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::first/*"}]}`
+	root := s3Client(endpoint, "embedded-secret", plainHTTP(t))
+	_, err := root.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: aws.String("first"), Policy: &policy})
+	require.NoError(t, err)
+	require.NoError(t, putString(t.Context(), guest, "first", "k", "v"))
+	require.ErrorContains(t, putString(t.Context(), guest, "second", "k", "v"), "AccessDenied")
+}
+
 func TestS3OnAllInterfacesAndInAnotherRegion(t *testing.T) {
 	opts := s3Options(t.TempDir())
 	opts.Addr, opts.Region = ":0", "eu-central-1"

@@ -70,7 +70,7 @@ func (n noise) fill(p []byte, off int64) {
 // SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
 // generators, 2014), whose state is no more than a counter.
 func (n noise) state(off int64) uint64 {
-	return n.key + uint64(off/word)*weyl
+	return n.key + uint64(off/word)*weyl //nolint:gosec // off is an offset, never negative
 }
 
 const weyl = 0x9e3779b97f4a7c15

@@ -73,6 +73,10 @@ func open(cfg Config, chain aws.Config, log *zap.Logger, reg prometheus.Register
 	if err != nil {
 		return nil, err
 	}
+	lent := newBuffers(cfg.Transfers, cfg.PartSize)
+	if err := watchBuffers(reg, lent); err != nil {
+		return nil, err
+	}
 	// A client of our own around the SDK's transport: the SDK's would time out
 	// reading the answer while a long body is being written, and cannot let go
 	// of its connections.
@@ -84,7 +88,7 @@ func open(cfg Config, chain aws.Config, log *zap.Logger, reg prometheus.Register
 	return &Store{
 		cfg: cfg, transport: transport, metrics: m, log: log,
 		client:  s3.NewFromConfig(chain, options(cfg, m)),
-		buffers: newBuffers(cfg.Transfers, cfg.PartSize),
+		buffers: lent,
 	}, nil
 }
 

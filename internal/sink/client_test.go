@@ -112,6 +112,27 @@ func TestMetricsStartAtZero(t *testing.T) {
 	require.Equal(t, map[string]int{"jobferry_store_requests_total": 32, "jobferry_store_bytes_total": 1}, series)
 }
 
+func TestBufferGauges(t *testing.T) {
+	t.Parallel()
+	registry, lent := prometheus.NewRegistry(), newBuffers(3, 8)
+	require.NoError(t, watchBuffers(registry, lent))
+	require.Error(t, watchBuffers(registry, lent), "twice")
+	bytes := func() (used, limit float64) {
+		families, err := registry.Gather() // sorted by name
+		require.NoError(t, err)
+		require.Len(t, families, 2)
+		return families[0].GetMetric()[0].GetGauge().GetValue(), families[1].GetMetric()[0].GetGauge().GetValue()
+	}
+	_, release, err := lent.borrow(t.Context())
+	require.NoError(t, err)
+	used, limit := bytes()
+	require.Equal(t, 8.0, used)
+	require.Equal(t, 24.0, limit)
+	release()
+	used, _ = bytes()
+	require.Zero(t, used)
+}
+
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, plainStore(t).Probe(t.Context()))

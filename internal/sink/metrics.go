@@ -56,6 +56,24 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
+// watchBuffers exports how full the memory for uploads of unknown length is.
+func watchBuffers(reg prometheus.Registerer, b *buffers) error {
+	for _, gauge := range []struct {
+		name, help string
+		slots      func() int
+	}{
+		{"jobferry_upload_buffer_bytes", "Memory in use by uploads of unknown length.", func() int { return len(b.slots) }},
+		{"jobferry_upload_buffer_limit_bytes", "The most memory that uploads of unknown length use.", func() int { return cap(b.slots) }},
+	} {
+		err := reg.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: gauge.name, Help: gauge.help},
+			func() float64 { return float64(int64(gauge.slots()) * b.size) }))
+		if err != nil {
+			return fmt.Errorf("register the store's metrics: %w", err)
+		}
+	}
+	return nil
+}
+
 // observe adds the counting next to the transport, where each attempt is seen.
 func (m *metrics) observe(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("CountRequests", m.count), middleware.After)

@@ -39,7 +39,9 @@ func chunkedBody(payload io.Reader, size int64, checksum func() string) (body io
 	end += "0" + crlf + checksumHeader + ":"
 	length = int64(len(header)) + size + int64(len(end)) + checksumLength + int64(2*len(crlf))
 	trailer := &lazyReader{text: func() string { return end + checksum() + crlf + crlf }}
-	return io.MultiReader(strings.NewReader(header), payload, trailer), length
+	// Only Read: by its WriteTo a MultiReader makes a buffer of 32 KiB for each
+	// body, however small, where the transport's own fits the size.
+	return struct{ io.Reader }{io.MultiReader(strings.NewReader(header), payload, trailer)}, length
 }
 
 // lazyReader reads a text that is known only when its turn has come.
