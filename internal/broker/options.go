@@ -31,6 +31,7 @@ func options(cfg config.NATS, name string, w *watch) ([]nats.Option, error) {
 	}
 	return append(append(login, transport(cfg)...), append(w.handlers(),
 		nats.Name(name),
+		inbox(name),
 		nats.Timeout(dialTimeout),
 		nats.PingInterval(pingInterval),
 		nats.RetryOnFailedConnect(true),
@@ -44,6 +45,19 @@ func options(cfg config.NATS, name string, w *watch) ([]nats.Option, error) {
 		}),
 		nats.NoCallbacksAfterClientClose(),
 	)...), nil
+}
+
+// inbox has the broker's answers come under the first two words of the
+// connection's name, so that a user may be kept from everybody else's: who may
+// read all of _INBOX reads along. A context's own prefix stays.
+func inbox(name string) nats.Option {
+	words := strings.Fields(name)
+	return func(o *nats.Options) error {
+		if o.InboxPrefix == "" {
+			o.InboxPrefix = "_INBOX." + strings.Join(words[:min(len(words), 2)], "-")
+		}
+		return nil
+	}
 }
 
 // transport is where to connect and whom to trust.

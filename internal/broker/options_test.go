@@ -115,3 +115,17 @@ func selfSigned(t *testing.T) (certificate tls.Certificate, certFile, keyFile st
 	require.NoError(t, err)
 	return certificate, certFile, keyFile
 }
+
+func TestAnswersComeToAnInboxOfItsOwn(t *testing.T) {
+	t.Parallel()
+	srv := serve(t, &server.Options{Port: server.RANDOM_PORT})
+	inbox := func(cfg config.NATS) string {
+		nc, err := broker.ConnectOnce(t.Context(), cfg, "jobferry worker on host-7", zap.NewNop())
+		require.NoError(t, err)
+		defer nc.Close()
+		return nc.NewInbox()
+	}
+	require.Regexp(t, `^_INBOX\.jobferry-worker\.[^.]+$`, inbox(config.NATS{URL: srv.ClientURL()}))
+	file := write(t, "context.json", []byte(`{"url": "`+srv.ClientURL()+`", "inbox_prefix": "_INBOX.mine"}`))
+	require.Regexp(t, `^_INBOX\.mine\.[^.]+$`, inbox(config.NATS{Context: file}))
+}

@@ -15,16 +15,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Headers of the broker and of W3C trace context.
+// Headers of the broker.
 const (
 	headerSchedule       = "Nats-Schedule"        // "@at <RFC 3339>"
 	headerScheduleTarget = "Nats-Schedule-Target" // where a timer fires to
 	headerExpectSequence = "Nats-Expected-Last-Subject-Sequence"
 	headerExpectSubject  = "Nats-Expected-Last-Subject-Sequence-Subject"
-	headerSequence       = "Nats-Sequence" // of the answer to a direct get
-	headerTraceparent    = "traceparent"
 	headerContentType    = "Content-Type"
 )
+
+// HeaderTraceparent is the header that carries a job's W3C trace context.
+const HeaderTraceparent = "traceparent"
 
 // Error codes of a publish with an expected sequence.
 const (
@@ -57,28 +58,30 @@ type broker struct {
 	trouble *trouble                  // tells when the broker keeps refusing
 }
 
-// arm has the broker deliver the job at a time. For the first timer of a
-// submission it returns errTaken when the job is on its way already.
-func (b broker) arm(ctx context.Context, j job.Job, at time.Time, first bool) error {
+// arm has the broker deliver the job at a time. It returns errTaken when the
+// message in hand is not the one that carries the job: the first timer of a
+// submission needs that none stands there, any other that the due message
+// still does. Somebody may have cancelled the job.
+func (b broker) arm(ctx context.Context, j job.Job, at time.Time, inHand expectation) error {
 	body, err := j.Encode()
 	if err != nil {
 		return err
 	}
-	msg := b.message(b.names.WaitFor(j.ID), body, j.Traceparent)
+	msg := newMessage(b.names.WaitFor(j.ID), body, j.Traceparent)
 	// Sub-second precision matters: the client library's own option rounds.
-	msg.Header.Set(headerSchedule, "@at "+at.UTC().Format(time.RFC3339Nano))
+	msg.Header.Set(headerSchedule, scheduleAt+at.UTC().Format(time.RFC3339Nano))
 	msg.Header.Set(headerScheduleTarget, b.names.Due(j.ID))
-	if first {
-		expectation{filter: b.names.OnItsWay(j.ID)}.set(msg)
-	}
+	inHand.set(msg)
 	return b.publish(ctx, msg)
 }
 
-// announce publishes a job's terminal event, or returns errTaken when it has
-// one already.
-func (b broker) announce(ctx context.Context, event job.Event) error {
-	data := event.Data
-	return b.publishEvent(ctx, event, b.names.Event(data.Status, data.JobID), expectation{filter: b.names.AnyEvent(data.JobID)})
+// carriedBy is what stands under a job's name while a message of its carries
+// it.
+func (b broker) carriedBy(l lane, id job.ID, sequence uint64) expectation {
+	if l == due {
+		return expectation{filter: b.names.Due(id), sequence: sequence}
+	}
+	return expectation{filter: b.names.OnItsWay(id)}
 }
 
 // announceRejected publishes the event of a message that could not be taken, or
@@ -93,14 +96,10 @@ func (b broker) announceRejected(ctx context.Context, event job.Event, meta *nat
 		if standing, err = b.last(ctx, b.names.Events(), subject); err != nil {
 			return err
 		}
-		var sequence uint64
-		if standing != nil {
-			if isEventOf(standing.Data, meta.Timestamp) {
-				return errTaken
-			}
-			sequence, _ = strconv.ParseUint(standing.Header.Get(headerSequence), 10, 64)
+		if standing != nil && isEventOf(standing.Data, meta.Timestamp) {
+			return errTaken
 		}
-		err = b.publishEvent(ctx, event, subject, expectation{filter: subject, sequence: sequence})
+		err = b.publishEvent(ctx, event, subject, expectation{filter: subject, sequence: sequenceOf(standing)})
 	}
 	return err
 }
@@ -112,21 +111,18 @@ func isEventOf(body []byte, at time.Time) bool {
 }
 
 func (b broker) publishEvent(ctx context.Context, event job.Event, subject string, expected expectation) error {
-	body, err := event.Encode()
+	msg, err := eventMessage(event, subject, expected)
 	if err != nil {
 		return err
 	}
-	msg := b.message(subject, body, event.Traceparent)
-	msg.Header.Set(headerContentType, job.ContentTypeCloudEvent)
-	expected.set(msg)
 	return b.publish(ctx, msg)
 }
 
-func (b broker) message(subject string, body []byte, traceparent string) *nats.Msg {
+func newMessage(subject string, body []byte, traceparent string) *nats.Msg {
 	msg := nats.NewMsg(subject)
 	msg.Data = body
 	if traceparent != "" {
-		msg.Header.Set(headerTraceparent, traceparent)
+		msg.Header.Set(HeaderTraceparent, traceparent)
 	}
 	return msg
 }
@@ -166,10 +162,17 @@ func isRefusal(err error) bool {
 	return blames || errors.Is(err, nats.ErrMaxPayload)
 }
 
-// hasEvent reports whether a job has a terminal event.
-func (b broker) hasEvent(ctx context.Context, id job.ID) (bool, error) {
-	found, err := b.last(ctx, b.names.Events(), b.names.AnyEvent(id))
-	return found != nil, err
+// hasEvent reports whether a job has a terminal event other than the one that
+// it is to replace.
+func (b broker) hasEvent(ctx context.Context, j job.Job) (bool, error) {
+	found, err := b.last(ctx, b.names.Events(), b.names.AnyEvent(j.ID))
+	if found == nil || err != nil || j.Replaces == 0 {
+		return found != nil, err
+	}
+	if sequenceOf(found) == j.Replaces {
+		return false, nil
+	}
+	return true, b.supersede(ctx, j.ID, sequenceOf(found))
 }
 
 // isOnItsWay reports whether a job has a timer, or is due.
@@ -178,28 +181,11 @@ func (b broker) isOnItsWay(ctx context.Context, id job.ID) (bool, error) {
 	return found != nil, err
 }
 
-// last returns the last message of a stream under a subject, wildcards
-// included, or nil when there is none.
-func (b broker) last(ctx context.Context, stream, subject string) (*nats.Msg, error) {
-	query, err := json.Marshal(map[string]string{"last_by_subj": subject})
-	if err != nil {
-		return nil, err
-	}
-	var found *nats.Msg
-	err = b.insist(ctx, "look for a message on "+subject, func(ctx context.Context) error {
-		answer, err := b.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream, query)
-		if err != nil {
-			return err
-		}
-		switch status := answer.Header.Get("Status"); status {
-		case "":
-			found = answer
-		case "404":
-			found = nil
-		default:
-			return fmt.Errorf("direct get: %s %s", status, answer.Header.Get("Description"))
-		}
-		return nil
+// last is lastUnder, made again until it is answered.
+func (b broker) last(ctx context.Context, stream, subject string) (found *nats.Msg, err error) {
+	err = b.insist(ctx, "look for a message on "+subject, func(ctx context.Context) (err error) {
+		found, err = lastUnder(ctx, b.nc, stream, subject)
+		return err
 	})
 	return found, err
 }

@@ -120,9 +120,12 @@ func (w *Worker) ferry(d *delivery, j *job.Job, answer job.Answer) conclusion {
 		}
 	}
 	if !w.berths.enter() {
-		return crowdedOut(j)
+		return w.crowdedOut(j)
 	}
-	d.leave = w.berths.exit
+	d.leave = func() {
+		w.berths.exit()
+		w.turns.leave(time.Now())
+	}
 	return w.transfer(d.work, j, answer, d.freeSlot)
 }
 
@@ -172,8 +175,12 @@ func (w *Worker) arm(d *delivery, j job.Job, c conclusion) error {
 		j.Attempt++
 	}
 	ctx, span := w.step(d.settling, "arm timer")
-	err := w.broker.arm(ctx, j, time.Now().Add(c.delay), d.lane == fresh)
-	span.End()
+	defer span.End()
+	at := time.Now().Add(c.delay)
+	err := w.broker.arm(ctx, j, at, w.broker.carriedBy(d.lane, j.ID, d.meta.Sequence.Stream))
+	if errors.Is(err, errTaken) && d.lane == due {
+		err = w.armAnew(ctx, j, at)
+	}
 	if errors.Is(err, errTaken) {
 		w.metrics.duplicates.WithLabelValues("waiting").Inc()
 		return nil
@@ -184,14 +191,27 @@ func (w *Worker) arm(d *delivery, j job.Job, c conclusion) error {
 	return err
 }
 
+// armAnew arms the timer of a job whose due message has gone from the stream.
+// Somebody cancelled the job, or it is on its way in another message: then it
+// returns errTaken. Or somebody deleted the stream, and this worker has the
+// last of the job in hand.
+func (w *Worker) armAnew(ctx context.Context, j job.Job, at time.Time) error {
+	settled, err := w.broker.hasEvent(ctx, j)
+	if err != nil {
+		return err
+	}
+	if settled {
+		return errTaken
+	}
+	return w.broker.arm(ctx, j, at, w.broker.carriedBy(fresh, j.ID, 0))
+}
+
 // publish completes the event and has the broker store it as the job's only
 // one.
 func (w *Worker) publish(d *delivery, j job.Job, c conclusion) error {
-	event := c.event
-	event.JobID, event.Metadata, event.Polls = j.ID, j.Metadata, j.Polls
-	event.SubmittedAt, event.SettledAt = j.SubmittedAt.UTC(), time.Now().UTC()
+	event := Conclude(j, c.event)
 	ctx, span := w.step(d.settling, "publish event")
-	err := w.broker.announce(ctx, job.NewEvent(string(j.ID), event, j.Traceparent))
+	err := w.broker.announce(ctx, j, event)
 	span.End()
 	if errors.Is(err, errTaken) {
 		w.metrics.duplicates.WithLabelValues("settled").Inc()
@@ -199,7 +219,8 @@ func (w *Worker) publish(d *delivery, j job.Job, c conclusion) error {
 	}
 	if err == nil {
 		w.metrics.count(event)
-		w.logSettled(event, j.Traceparent, c.err)
+		w.metrics.countReady(event, j.ReadyAt)
+		w.logSettled(event, j, c.err)
 	}
 	return err
 }
@@ -219,7 +240,7 @@ func (w *Worker) publishRejected(d *delivery, c conclusion) error {
 }
 
 // logSettled writes the one line of a settled job.
-func (w *Worker) logSettled(event job.EventData, traceparent string, cause error) {
+func (w *Worker) logSettled(event job.EventData, j job.Job, cause error) {
 	var bytes int64
 	for _, object := range event.Objects {
 		bytes += object.Size
@@ -228,6 +249,9 @@ func (w *Worker) logSettled(event job.EventData, traceparent string, cause error
 		zap.String("job", string(event.JobID)), zap.String("outcome", string(event.Status)),
 		zap.Int("polls", event.Polls), zap.Duration("took", event.SettledAt.Sub(event.SubmittedAt)),
 	}
+	if !j.ReadyAt.IsZero() {
+		fields = append(fields, zap.Duration("settling", event.SettledAt.Sub(j.ReadyAt)))
+	}
 	if event.Status == job.OutcomeCompleted {
 		fields = append(fields, zap.String("kind", string(event.Kind)),
 			zap.Int("objects", max(len(event.Objects), event.ObjectCount)), zap.Int64("bytes", bytes))
@@ -235,8 +259,11 @@ func (w *Worker) logSettled(event job.EventData, traceparent string, cause error
 	if event.Reason != "" {
 		fields = append(fields, zap.String("reason", event.Reason), zap.NamedError("cause", cause))
 	}
-	if traceparent != "" {
-		fields = append(fields, zap.String("traceparent", traceparent))
+	if tries := j.Transfers + j.Lost; tries > 0 {
+		fields = append(fields, zap.Int("failed_tries", tries))
+	}
+	if j.Traceparent != "" {
+		fields = append(fields, zap.String("traceparent", j.Traceparent))
 	}
 	w.log.Info("job settled", fields...)
 }

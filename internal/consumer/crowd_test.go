@@ -2,8 +2,10 @@ package consumer
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/stretchr/testify/require"
@@ -47,18 +49,53 @@ func TestFinishedJobsWithoutASlotGoRoundUncharged(t *testing.T) {
 	require.Zero(t, r.value(t, "jobferry_timers_armed_total", causeRunning))
 }
 
-func TestRoundsOfAJobWithoutASlotGrowLonger(t *testing.T) {
+// TestFinishedJobsComeOneAfterTheOther: a hundred thousand that wait for a slot do not
+// ask all at once, and none waits beyond the horizon.
+func TestFinishedJobsComeOneAfterTheOther(t *testing.T) {
 	t.Parallel()
+	w := new(Worker)
 	j := job.Job{ID: "a"}
-	require.Zero(t, crowdedOut(&j).delay, "another pod may have a slot")
-	last := crowdedOut(&j).delay
-	require.Positive(t, last)
-	for range 20 {
-		c := crowdedOut(&j)
+	require.Zero(t, w.crowdedOut(&j).delay, "another pod may have a slot")
+	var last time.Duration
+	for range 100_000 {
+		c := w.crowdedOut(&j)
 		require.False(t, c.charge)
-		require.LessOrEqual(t, c.delay, crowdedBackoff.Max)
-		last = c.delay
+		require.Positive(t, c.delay)
+		require.LessOrEqual(t, c.delay, horizon)
+		last = max(last, c.delay)
 	}
-	require.Greater(t, last, crowdedBackoff.Max/2)
-	require.Equal(t, 22, j.Crowded)
+	require.Equal(t, 100_001, j.Crowded)
+	require.Greater(t, last, horizon/2)
+}
+
+// TestTurnsFollowTheSlots: whatever the time between two slots that become
+// free is, jobs come about as often, seldom in vain, and the slots are not left
+// empty.
+func TestTurnsFollowTheSlots(t *testing.T) {
+	t.Parallel()
+	for _, every := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond, time.Second} {
+		turns, now := new(turns), time.Unix(0, 0)
+		const jobs = 1000
+		var waiting []time.Time // when each comes, in order
+		for range jobs {
+			waiting = append(waiting, now.Add(turns.take(now)))
+		}
+		slices.SortFunc(waiting, time.Time.Compare)
+		freeAt, polls, done := now, 0, now
+		for len(waiting) > 0 {
+			now, waiting = waiting[0], waiting[1:]
+			polls++
+			if now.Before(freeAt) {
+				again := now.Add(turns.take(now))
+				at, _ := slices.BinarySearchFunc(waiting, again, time.Time.Compare)
+				waiting = slices.Insert(waiting, at, again)
+				continue
+			}
+			done, freeAt = now, now.Add(every)
+			turns.leave(freeAt)
+		}
+		took := done.Sub(time.Unix(0, 0))
+		require.Less(t, polls, jobs*(3+int(took/horizon)), "%v: a job is asked about in vain", every)
+		require.Less(t, took, jobs*every*5/4+10*time.Second, "%v: slots are left empty", every)
+	}
 }

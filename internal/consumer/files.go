@@ -100,7 +100,9 @@ func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index in
 			return *object, nil
 		}
 	}
-	return w.store.Put(ctx, j, name, source)
+	watched, end := w.passages.begin(j.ID, name, source)
+	defer end()
+	return w.store.Put(ctx, j, name, watched)
 }
 
 // standing returns the object that an earlier try has left of the same result,

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 )
 
@@ -39,6 +40,7 @@ type harness struct {
 	store *memoryStore
 
 	tracer trace.Tracer
+	log    *zap.Logger
 }
 
 func newHarness(t *testing.T) *harness {
@@ -49,6 +51,7 @@ func newHarness(t *testing.T) *harness {
 	names, err := NewNames("jobs")
 	require.NoError(t, err)
 	h := &harness{t: t, url: server.URL(), names: names, api: newScriptedAPI(), store: newMemoryStore()}
+	h.log = zaptest.NewLogger(t)
 	h.tracer = noop.NewTracerProvider().Tracer("")
 	h.cfg = Config{
 		Names: names, Replicas: 1, Polls: 16, Transfers: 4, MaxCrashes: 3,
@@ -100,7 +103,7 @@ func (h *harness) startOn(nc *nats.Conn) *running {
 	r := &running{done: make(chan error, 1), health: newRecordedHealth(), reg: prometheus.NewRegistry()}
 	w, err := New(h.cfg, Deps{
 		Conn: nc, API: h.api, Store: h.store, Health: r.health,
-		Log: zaptest.NewLogger(h.t), Metrics: r.reg, Tracer: h.tracer,
+		Log: h.log, Metrics: r.reg, Tracer: h.tracer,
 	})
 	require.NoError(h.t, err)
 	var ctx, stop context.Context
@@ -261,6 +264,7 @@ type memoryStore struct {
 	aborted map[job.ID]int
 	looks   int                                                     // for what stands already
 	put     func(ctx context.Context, j job.Job, name string) error // before the source is read
+	abort   func() error
 	probe   func() error
 }
 
@@ -268,6 +272,7 @@ func newMemoryStore() *memoryStore {
 	return &memoryStore{
 		objects: map[string][]byte{}, aborted: map[job.ID]int{},
 		put:   func(context.Context, job.Job, string) error { return nil },
+		abort: func() error { return nil },
 		probe: func() error { return nil },
 	}
 }
@@ -302,7 +307,7 @@ func (s *memoryStore) AbortUploads(_ context.Context, j job.Job) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.aborted[j.ID]++
-	return nil
+	return s.abort()
 }
 
 func (s *memoryStore) Probe(context.Context) error {

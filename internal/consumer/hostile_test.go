@@ -43,9 +43,9 @@ func TestMessageThatTheBrokerRefusesForGoodHoldsNothing(t *testing.T) {
 	h := newHarness(t)
 	b := h.broker()
 	huge := job.Job{ID: "x", Traceparent: strings.Repeat("0", 70_000)}
-	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), true), errRefused)
+	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), b.carriedBy(fresh, "x", 0)), errRefused)
 	huge = job.Job{ID: "x", Prefix: strings.Repeat("p", 2<<20)}
-	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), true), errRefused)
+	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), b.carriedBy(fresh, "x", 0)), errRefused)
 }
 
 func TestBrokerThatTakesNoEventsDoesNotFillThePod(t *testing.T) {

@@ -84,7 +84,7 @@ func (w *Worker) onItsWay(d *delivery, j job.Job) conclusion {
 // alreadySettled spares a job that has its terminal event all further work.
 // That no job gets two is not its business: the broker sees to that.
 func (w *Worker) alreadySettled(d *delivery, j job.Job) conclusion {
-	settled, err := w.broker.hasEvent(d.settling, j.ID)
+	settled, err := w.broker.hasEvent(d.settling, j)
 	switch {
 	case err != nil:
 		return abandon(err)
@@ -99,6 +99,7 @@ func (w *Worker) alreadySettled(d *delivery, j job.Job) conclusion {
 func (w *Worker) read(d *delivery) (j job.Job, err error) {
 	if d.lane == fresh {
 		j, err = job.ParseSubmission(d.msg.Data, d.meta.Timestamp, w.cfg.Rules)
+		j.Replaces = Replaces(d.msg.Header)
 	} else {
 		w.metrics.late.Observe(time.Since(d.meta.Timestamp).Seconds())
 		j, err = job.Decode(d.msg.Data, w.cfg.Rules)
@@ -134,7 +135,16 @@ func cut(text string, limit int) string {
 // cleanUp removes the uploads of the workers that were lost with the job in
 // hand. It is no part of the job's success.
 func (w *Worker) cleanUp(ctx context.Context, j job.Job) {
-	if err := w.store.AbortUploads(ctx, j); err != nil && ctx.Err() == nil {
+	backoff := transferBackoff.BackOff()
+	err := w.store.AbortUploads(ctx, j)
+	for attempt := 1; err != nil && attempt < transferAttempts && !isFinal(err); attempt++ {
+		select {
+		case <-time.After(backoff.NextBackOff()):
+		case <-ctx.Done():
+		}
+		err = w.store.AbortUploads(ctx, j)
+	}
+	if err != nil && ctx.Err() == nil {
 		w.log.Warn("uploads of a lost worker may be left behind; give the worker s3:ListBucketMultipartUploads and s3:AbortMultipartUpload, or the bucket a lifecycle rule",
 			zap.String("job", string(j.ID)), zap.Error(err))
 	}

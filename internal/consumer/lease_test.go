@@ -131,14 +131,14 @@ func TestLostLeasesAreCountedAcrossWaits(t *testing.T) {
 	h.event("a")
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
-	require.Equal(t, 1, h.store.aborted["a"], "uploads are cleaned up when the job is taken up again, and not at each poll after it")
+	require.Equal(t, 2, h.store.aborted["a"], "uploads are cleaned up when the job is taken up again and when its result stands, and not at each poll in between")
 }
 
 func TestLostLeasesOfAllDeliveriesCount(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	j := job.Job{ID: "a", SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour), Lost: h.cfg.MaxCrashes}
-	require.NoError(t, h.broker().arm(t.Context(), j, time.Now(), true))
+	require.NoError(t, h.broker().arm(t.Context(), j, time.Now(), h.broker().carriedBy(fresh, "a", 0)))
 	h.start()
 	require.Equal(t, "worker_crashed", h.event("a").Data.Reason)
 }

@@ -16,6 +16,7 @@ type metrics struct {
 	leasesLost  prometheus.Counter       //
 	late        prometheus.Histogram     // from due to in hand
 	endToEnd    *prometheus.HistogramVec // from submission to event
+	settling    *prometheus.HistogramVec // from seen finished to event
 	transfer    prometheus.Histogram     // one file
 	bytes       prometheus.Counter       //
 	throttled   prometheus.Counter       //
@@ -50,11 +51,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		redelivered: counter("redeliveries_total", "Messages that another delivery had not concluded."),
 		spared:      counter("transfers_spared_total", "Files that were not downloaded again, because an earlier try had stored them whole."),
 	}
-	m.endToEnd = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: "jobferry", Name: "job_duration_seconds", Buckets: longBuckets,
-		Help: "Time from submission to terminal event, by outcome.",
-	}, []string{"outcome"})
-	reg.MustRegister(m.polls, m.settled, m.duplicates, m.timers, m.leasesLost, m.late, m.endToEnd,
+	m.endToEnd = histograms("job_duration_seconds", "Time from submission to terminal event, by outcome.")
+	m.settling = histograms("settle_duration_seconds", "Time from the first poll that found the job finished to its terminal event, by outcome.")
+	reg.MustRegister(m.polls, m.settled, m.duplicates, m.timers, m.leasesLost, m.late, m.endToEnd, m.settling,
 		m.transfer, m.bytes, m.throttled, m.redelivered, m.spared)
 	m.startAtZero()
 	return m
@@ -72,6 +71,7 @@ func (m *metrics) startAtZero() {
 	}
 	for _, outcome := range job.Outcomes() {
 		m.endToEnd.WithLabelValues(string(outcome))
+		m.settling.WithLabelValues(string(outcome))
 		if outcome != job.OutcomeFailed {
 			m.settled.WithLabelValues(string(outcome), "")
 		}
@@ -91,6 +91,14 @@ func (m *metrics) count(data job.EventData) {
 	m.settled.WithLabelValues(string(data.Status), reason).Inc()
 	if !data.SubmittedAt.IsZero() {
 		m.endToEnd.WithLabelValues(string(data.Status)).Observe(data.SettledAt.Sub(data.SubmittedAt).Seconds())
+	}
+}
+
+// countReady records how long a finished job took to settle. One that ended
+// without an answer that it was finished has no such time.
+func (m *metrics) countReady(data job.EventData, readyAt time.Time) {
+	if !readyAt.IsZero() {
+		m.settling.WithLabelValues(string(data.Status)).Observe(max(data.SettledAt.Sub(readyAt), 0).Seconds())
 	}
 }
 
@@ -120,6 +128,12 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 
 func histogram(name, help string, buckets []float64) prometheus.Histogram {
 	return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "jobferry", Name: name, Help: help, Buckets: buckets})
+}
+
+// histograms is by outcome.
+func histograms(name, help string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "jobferry", Name: name, Help: help, Buckets: longBuckets},
+		[]string{"outcome"})
 }
 
 // since observes the time from start until now.

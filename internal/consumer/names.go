@@ -46,6 +46,12 @@ func (n Names) Submit() string { return n.prefix + ".submit" }
 // SubmitJob is where `worker submit` publishes one job.
 func (n Names) SubmitJob(id job.ID) string { return n.Submit() + "." + string(id) }
 
+// Pods is where the pods are asked what they have in hand. No stream takes it.
+func (n Names) Pods() string { return n.prefix + ".pods" }
+
+// AllWaits matches every timer.
+func (n Names) AllWaits() string { return n.prefix + ".wait.>" }
+
 // WaitFor is the subject of a job's timer.
 func (n Names) WaitFor(id job.ID) string { return n.prefix + ".wait." + string(id) }
 
@@ -70,6 +76,11 @@ func (n Names) Rejected(stream string, sequence uint64) string {
 	return n.prefix + ".events.rejected." + stream + "." + strconv.FormatUint(sequence, 10)
 }
 
+// EventsOf matches every event of an outcome.
+func (n Names) EventsOf(outcome job.Outcome) string {
+	return n.prefix + ".events." + string(outcome) + ".>"
+}
+
 // AllEvents matches every event.
 func (n Names) AllEvents() string { return n.prefix + ".events.>" }
 
@@ -82,5 +93,4 @@ func (n Names) lane(l lane) string {
 }
 
 func (n Names) submissions() []string { return []string{n.Submit(), n.Submit() + ".>"} }
-func (n Names) waits() string         { return n.prefix + ".wait.>" }
 func (n Names) dues() string          { return n.prefix + ".due.>" }

@@ -36,6 +36,9 @@ func (w *Worker) poll(ctx context.Context, j *job.Job) (job.Answer, conclusion) 
 	w.apiGate.passed()
 	w.throttle.ok()
 	w.metrics.polls.WithLabelValues(string(answer.Verdict)).Inc()
+	if answer.Verdict != job.Running && j.ReadyAt.IsZero() {
+		j.ReadyAt = time.Now()
+	}
 	switch answer.Verdict {
 	case job.Completed:
 		return answer, none

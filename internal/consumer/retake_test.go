@@ -17,7 +17,7 @@ import (
 // arm puts a job's timer in place as a worker does.
 func (h *harness) arm(j job.Job, at time.Time) {
 	h.t.Helper()
-	require.NoError(h.t, h.broker().arm(h.t.Context(), j, at, true))
+	require.NoError(h.t, h.broker().arm(h.t.Context(), j, at, h.broker().carriedBy(fresh, j.ID, 0)))
 }
 
 // broker is what a worker would ask of JetStream.
@@ -153,6 +153,31 @@ func TestTransferThatFailedGoesOnWhereItWas(t *testing.T) {
 	h.submit("a")
 	require.Equal(t, 2, h.event("a").Data.Polls)
 	require.Equal(t, 1, opened[0], "the first file was stored before the second failed")
+}
+
+// TestUploadsAreEndedWhenTheResultStands: an earlier try may have left some, and
+// a store that was just broken may not end them at once.
+func TestUploadsAreEndedWhenTheResultStands(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	puts, aborts := 0, 0
+	h.store.put = func(context.Context, job.Job, string) error {
+		if puts++; puts == 1 {
+			return &job.StoreError{Err: context.DeadlineExceeded}
+		}
+		return nil
+	}
+	h.store.abort = func() error {
+		if aborts++; aborts < transferAttempts {
+			return &job.StoreError{Err: context.DeadlineExceeded}
+		}
+		return nil
+	}
+	h.api.script("a", completed)
+	h.start()
+	h.submit("a")
+	require.Equal(t, job.OutcomeCompleted, h.event("a").Data.Status)
+	require.Equal(t, transferAttempts, h.store.aborted["a"])
 }
 
 func TestSubmissionWhoseTimerStandsIsLeftToIt(t *testing.T) {

@@ -38,8 +38,8 @@ const (
 // A submission that is in none begins one, which its timers and its event carry
 // on. Both contexts of the delivery carry the span.
 func (w *Worker) follow(d *delivery) trace.Span {
-	d.traceparent = traceOf(d.msg)
-	parent := traceContext.Extract(context.Background(), propagation.MapCarrier{headerTraceparent: d.traceparent})
+	d.traceparent = Traceparent(d.msg.Header)
+	parent := traceContext.Extract(context.Background(), propagation.MapCarrier{HeaderTraceparent: d.traceparent})
 	_, span := w.tracer.Start(parent, "process "+w.cfg.Names.lane(d.lane), trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithAttributes(attrSystem.String("nats"), attrOperation.String("process"), attrDestination.String(d.msg.Subject),
 			attrCrashes.Int(d.crashes())))
@@ -50,9 +50,10 @@ func (w *Worker) follow(d *delivery) trace.Span {
 	return span
 }
 
-// traceOf is the message's traceparent, or empty if it is in no trace.
-func traceOf(msg *nats.Msg) string {
-	if trace := msg.Header.Get(headerTraceparent); traceparent.MatchString(trace) {
+// Traceparent is the W3C trace context that a message carries, or empty if it is
+// in no trace.
+func Traceparent(header nats.Header) string {
+	if trace := header.Get(HeaderTraceparent); traceparent.MatchString(trace) {
 		return trace
 	}
 	return ""
@@ -63,7 +64,7 @@ func traceOf(msg *nats.Msg) string {
 func traceparentOf(ctx context.Context) string {
 	header := propagation.MapCarrier{}
 	traceContext.Inject(ctx, header)
-	return header.Get(headerTraceparent)
+	return header.Get(HeaderTraceparent)
 }
 
 // step begins the span of one stage of a delivery. The caller ends it.

@@ -70,7 +70,7 @@ func streamConfigs(cfg Config) []jetstream.StreamConfig {
 	}, {
 		Name:              n.Wait(),
 		Description:       "Jobferry: timers of waiting jobs, and jobs that are due",
-		Subjects:          []string{n.waits(), n.dues()},
+		Subjects:          []string{n.AllWaits(), n.dues()},
 		Retention:         jetstream.WorkQueuePolicy,
 		Storage:           jetstream.FileStorage,
 		Replicas:          cfg.Replicas,

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
-	"github.com/jobferry/jobferry/internal/retry"
 	"go.uber.org/zap"
 )
 
@@ -26,7 +25,7 @@ func (w *Worker) transfer(ctx context.Context, j *job.Job, answer job.Answer, fr
 		return w.interrupted(ctx)
 	}
 	if !boarded {
-		return crowdedOut(j)
+		return w.crowdedOut(j)
 	}
 	freeSlot()
 	event, err := w.storeResult(ctx, *j, answer)
@@ -38,19 +37,14 @@ func (w *Worker) transfer(ctx context.Context, j *job.Job, answer job.Answer, fr
 	return settle(event)
 }
 
-// crowdedBackoff is between the rounds of a finished job that finds no transfer
-// slot. Each round costs the API a poll, and a pod's slots may be taken for
-// long; a result lives for many times the longest.
-var crowdedBackoff = retry.Policy{Initial: 500 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}
-
 // crowdedOut sends a finished job back that has no transfer slot: at first at
-// once, for another pod may have one.
-func crowdedOut(j *job.Job) conclusion {
+// once, for another pod may have one, then at its turn.
+func (w *Worker) crowdedOut(j *job.Job) conclusion {
 	j.Crowded++
 	if j.Crowded == 1 {
 		return waitUncharged(0, causeNoSlot)
 	}
-	return waitUncharged(crowdedBackoff.Delay(j.Crowded-2), causeNoSlot)
+	return waitUncharged(w.turns.take(time.Now()), causeNoSlot)
 }
 
 // storeResult stores a payload or the files, and returns the data of the event. It
@@ -67,6 +61,9 @@ func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) 
 	if err != nil {
 		return job.EventData{}, err
 	}
+	if j.MayStand() { // what an earlier try left is of no use any more
+		w.cleanUp(ctx, j)
+	}
 	return w.fit(ctx, j, event)
 }
 
@@ -79,7 +76,9 @@ func (w *Worker) storePayload(ctx context.Context, j job.Job, payload job.Payloa
 		}
 	}
 	ctx, span := w.step(ctx, "store payload")
-	object, err := w.store.Put(ctx, j, "result", payload)
+	watched, end := w.passages.begin(j.ID, "result", payload)
+	object, err := w.store.Put(ctx, j, "result", watched)
+	end()
 	describeObject(span, &object, err)
 	if err != nil {
 		return nil, err

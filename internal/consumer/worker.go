@@ -42,6 +42,8 @@ type Worker struct {
 	slots    *slots
 	polling  *semaphore.Weighted // a slot is a message in hand; this is a poll
 	berths   *berths
+	turns    turns
+	passages passages
 	throttle *throttle
 	apiGate  *gate // closed: nothing is polled
 	s3Gate   *gate // closed: nothing is stored
@@ -78,6 +80,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	w.apiGate = &gate{condition: "api", probe: deps.API.Probe, health: deps.Health}
 	w.s3Gate = &gate{condition: "store", probe: deps.Store.Probe, health: deps.Health}
 	watchSlots(deps.Metrics, w.slots, w.berths)
+	deps.Metrics.MustRegister(newBacklog(w.broker))
 	return w, nil
 }
 

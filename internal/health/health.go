@@ -87,6 +87,18 @@ func (h *Health) Ready() bool {
 	return true
 }
 
+// Problems are the conditions that do not hold, each with what is wrong; none
+// when everything is ready.
+func (h *Health) Problems() []string {
+	problems := []string{}
+	for _, s := range h.report() {
+		if !s.Ready {
+			problems = append(problems, s.Condition+": "+s.Reason)
+		}
+	}
+	return problems
+}
+
 // status is a condition as it is shown to people and probes.
 type status struct {
 	Condition string `json:"condition"`

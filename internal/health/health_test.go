@@ -61,7 +61,7 @@ func TestWhatWasNeverTriedIsNoNews(t *testing.T) {
 
 func start(t *testing.T, h *health.Health, reg *prometheus.Registry) *health.Server {
 	t.Helper()
-	s, err := health.Start(t.Context(), "127.0.0.1:0", h, reg, zap.NewNop())
+	s, err := health.Start(t.Context(), "127.0.0.1:0", h, reg, http.NotFoundHandler(), zap.NewNop())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Shutdown(context.Background())) })
 	return s
@@ -114,7 +114,7 @@ func TestTakenAddressIsAClearError(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := health.New(zap.NewNop(), reg)
 	first := start(t, h, reg)
-	_, err := health.Start(t.Context(), first.Addr(), h, reg, zap.NewNop())
+	_, err := health.Start(t.Context(), first.Addr(), h, reg, http.NotFoundHandler(), zap.NewNop())
 	require.ErrorIs(t, err, syscall.EADDRINUSE)
 	require.ErrorContains(t, err, "WORKER_HTTP_ADDR")
 }

@@ -25,7 +25,7 @@ const (
 	maxHeaderBytes = 16 << 10
 )
 
-// Server answers /livez, /readyz and /metrics.
+// Server answers /livez, /readyz and /metrics, and shows the page.
 type Server struct {
 	http   *http.Server
 	addr   net.Addr
@@ -35,9 +35,12 @@ type Server struct {
 // Start binds addr (host:port; port 0 picks a free one) and serves until
 // [Server.Shutdown]; ctx is for the binding alone. A taken port is an error that wraps
 // [syscall.EADDRINUSE].
-func Start(ctx context.Context, addr string, h *Health, metrics prometheus.Gatherer, log *zap.Logger) (*Server, error) {
-	if h == nil || metrics == nil || log == nil {
-		return nil, errors.New("the HTTP server needs a health, a gatherer and a logger")
+//
+// The page answers every other GET request, and closes its own streams: they
+// would hold up a shutdown.
+func Start(ctx context.Context, addr string, h *Health, metrics prometheus.Gatherer, page http.Handler, log *zap.Logger) (*Server, error) {
+	if h == nil || metrics == nil || page == nil || log == nil {
+		return nil, errors.New("the HTTP server needs a health, a gatherer, a page and a logger")
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -51,7 +54,7 @@ func Start(ctx context.Context, addr string, h *Health, metrics prometheus.Gathe
 		addr:   listener.Addr(),
 		served: make(chan error, 1),
 		http: &http.Server{
-			Handler:           handler(h, metrics),
+			Handler:           handler(h, metrics, page),
 			ErrorLog:          errorLog,
 			ReadHeaderTimeout: headerTimeout,
 			ReadTimeout:       readTimeout,
@@ -80,13 +83,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-func handler(h *Health, metrics prometheus.Gatherer) http.Handler {
+func handler(h *Health, metrics prometheus.Gatherer, page http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		writeText(w, http.StatusOK, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { serveReady(w, r, h.report()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("GET /", page)
 	return mux
 }
 

@@ -37,6 +37,12 @@ type Job struct {
 	StoreFailures int
 	// Crowded counts how often its result was there and no transfer slot was.
 	Crowded int
+	// Replaces is the sequence of the event that the job had and is to be
+	// replaced: the job is carried once more. 0 for a job that has none.
+	Replaces uint64
+	// ReadyAt is when a worker first saw that the API had finished it; zero
+	// before that.
+	ReadyAt time.Time
 	// Traceparent is the submitter's W3C trace context, empty if there was
 	// none. It travels in a message header, not in the document.
 	Traceparent string
@@ -63,6 +69,9 @@ type document struct {
 	WrongLengths  int `json:"wrongLengths,omitempty"`
 	StoreFailures int `json:"storeFailures,omitempty"`
 	Crowded       int `json:"crowded,omitempty"`
+
+	Replaces uint64    `json:"replaces,omitempty"`
+	ReadyAt  time.Time `json:"readyAt,omitzero"`
 }
 
 // Encode returns the body of the job's timer.
@@ -72,6 +81,8 @@ func (j Job) Encode() ([]byte, error) {
 		Metadata: j.Metadata, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
 		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
 		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures, Crowded: j.Crowded,
+		Replaces: j.Replaces,
+		ReadyAt:  j.ReadyAt.UTC(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode job %s: %w", j.ID, err)
@@ -100,7 +111,7 @@ func Decode(body []byte, rules Rules) (Job, error) {
 		SubmittedAt: d.SubmittedAt, Deadline: d.Deadline,
 		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
 		Transfers: max(d.Transfers, 0), WrongLengths: max(d.WrongLengths, 0), StoreFailures: max(d.StoreFailures, 0),
-		Crowded: max(d.Crowded, 0),
+		Crowded: max(d.Crowded, 0), Replaces: d.Replaces, ReadyAt: d.ReadyAt,
 	}
 	if err := checkForm(j); err != nil {
 		return Job{ID: id}, err

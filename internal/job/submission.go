@@ -33,6 +33,9 @@ type Rules struct {
 	Bucket string
 	// AllowedBuckets are the others that a submission may name.
 	AllowedBuckets []string
+	// AnyBucket lets a submission name any: for those who read it and store
+	// nothing.
+	AnyBucket bool
 	// Deadline is counted from the submission for jobs that name none.
 	Deadline time.Duration
 }
@@ -101,13 +104,15 @@ func readableID(s *string) ID {
 
 // checkForm applies the rules that no setting changes, the ID's aside.
 func checkForm(j Job) error {
-	return errors.Join(checkPrefix(j.Prefix), checkMetadata(j.Metadata), checkDeadline(j.Deadline))
+	return errors.Join(checkPrefix(j.Prefix), checkMetadata(j.Metadata), checkTime("deadline", j.Deadline),
+		checkTime("time of submission", j.SubmittedAt), checkTime("time of the result", j.ReadyAt))
 }
 
-// checkDeadline refuses what RFC 3339 cannot write in UTC.
-func checkDeadline(deadline time.Time) error {
-	if year := deadline.UTC().Year(); year < 0 || year > 9999 {
-		return fmt.Errorf("the deadline is in the year %d", year)
+// checkTime refuses what RFC 3339 cannot write in UTC: a job must fit into its
+// next timer.
+func checkTime(what string, at time.Time) error {
+	if year := at.UTC().Year(); year < 0 || year > 9999 {
+		return fmt.Errorf("the %s is in the year %d", what, year)
 	}
 	return nil
 }
@@ -116,7 +121,7 @@ func checkDeadline(deadline time.Time) error {
 var ErrBucket = errors.New("the bucket is not allowed; name it in S3_ALLOWED_BUCKETS to allow it")
 
 func (r Rules) checkBucket(bucket string) error {
-	if bucket == "" || bucket == r.Bucket || slices.Contains(r.AllowedBuckets, bucket) {
+	if r.AnyBucket || bucket == "" || bucket == r.Bucket || slices.Contains(r.AllowedBuckets, bucket) {
 		return nil
 	}
 	return fmt.Errorf("bucket %q: %w", bucket, ErrBucket)

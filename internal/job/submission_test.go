@@ -112,24 +112,6 @@ func TestUserMetadataIsReadyForHeaders(t *testing.T) {
 	require.Equal(t, map[string]string{"job-id": "a", "plain": "42", "name": "=?UTF-8?b?Wm/Dqw==?="}, j.UserMetadata())
 }
 
-func FuzzParseSubmission(f *testing.F) {
-	for _, seed := range []string{"a", `{"jobID": "a", "prefix": "p/", "metadata": {"k": "v"}}`, `{"jobID":`, "\xff", `{"jobID":"a","deadline":"2026-11-23T21:00:00Z"}`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		j, err := job.ParseSubmission(body, submitted, rules)
-		if err != nil {
-			return
-		}
-		timer, err := j.Encode()
-		require.NoError(t, err)
-		again, err := job.Decode(timer, rules)
-		require.NoError(t, err, "what was accepted once is accepted from a timer")
-		require.Equal(t, j.ID, again.ID)
-		require.Equal(t, j.Metadata, again.Metadata)
-	})
-}
-
 func BenchmarkParseSubmission(b *testing.B) {
 	body := []byte(`{"jobID": "01234567-89ab-cdef-0123-456789abcdef", "prefix": "tenant-a/2026/", "metadata": {"orderID": "42"}}`)
 	b.ReportAllocs()
