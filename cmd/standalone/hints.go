@@ -19,7 +19,7 @@ func printPlaces(out io.Writer, o options, s *stack) {
   NATS     %s
   S3       %s  bucket %s, access key %s, secret key %s
   job API  %s
-  worker   http://%s/readyz, /metrics
+  worker   http://%s/  live page; /readyz, /metrics
   data     %s
 
 `, s.nats.URL(), s.s3.URL(), bucket, accessKey, secretKey, api, s.daemon.HTTPAddr(), o.dir)
@@ -34,7 +34,7 @@ Look at the results:
   NATS_URL=%[1]s go run ./cmd/worker events --since 1h
   NATS_URL=%[1]s go run ./cmd/worker events --job %[2]s
   nats --server %[1]s sub --stream %[3]s --last-per-subject '%[9]s'
-  AWS_ACCESS_KEY_ID=%[4]s AWS_SECRET_ACCESS_KEY=%[5]s AWS_REGION=%[6]s aws --endpoint-url %[7]s s3 ls --recursive s3://%[8]s/%[2]s/
+  AWS_ACCESS_KEY_ID=%[4]s AWS_SECRET_ACCESS_KEY=%[5]s AWS_REGION=%[6]s aws --endpoint-url %s s3 ls --recursive s3://%[8]s/%[2]s/
 `, s.nats.URL(), sample, names.Events(), accessKey, secretKey, region, s.s3.URL(), bucket, names.AllEvents())
 	}
 	fmt.Fprintf(out, `

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/jobferry/jobferry/internal/config"
+	"github.com/jobferry/jobferry/internal/job"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -54,13 +55,16 @@ func newRoot(stop context.Context) *cobra.Command {
 	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(stop), newSetup(), newSubmit(), newEvents(), newVersion())
+	root.AddCommand(newRun(stop), newSetup(), newSubmit(), newEvents(), newCheck(), newStatus(), newCancel(), newNow(), newReplay(), newVersion())
 	return root
 }
 
+// loading reads the settings of a command once its flags are parsed.
+type loading func() (config.Config, error)
+
 // withSettings adds the flags of the sections to a command and returns what
 // loads them. The command's own flags stay at the top of its help.
-func withSettings(cmd *cobra.Command, sections ...config.Section) func() (config.Config, error) {
+func withSettings(cmd *cobra.Command, sections ...config.Section) loading {
 	settings := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	loader := config.Bind(settings, sections...)
 	settings.SortFlags = false
@@ -104,7 +108,7 @@ func newSetup() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return setup(cmd.Context(), cfg, cmd.OutOrStdout())
+		return setup(cmd.Context(), cfg, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd
 }
@@ -120,6 +124,21 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		hint = fmt.Sprintf("did you mean `worker %s`?", similar[0])
 	}
 	return usageError{fmt.Errorf("unknown command %q; %s", args[0], hint)}
+}
+
+// jobIDs takes so many arguments, each a job ID.
+func jobIDs(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := cobra.RangeArgs(least, most)(cmd, args); err != nil {
+			return usageError{err}
+		}
+		for _, arg := range args {
+			if _, err := job.ParseID(arg); err != nil {
+				return usageError{fmt.Errorf("%q: %w", arg, err)}
+			}
+		}
+		return nil
+	}
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {

@@ -8,7 +8,6 @@ import (
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/daemon"
-	"go.uber.org/zap"
 )
 
 // run is the daemon: it works until ctx ends, drains, and stop ends the drain
@@ -26,9 +25,10 @@ func run(ctx, stop context.Context, cfg config.Config) error {
 	return d.Run(ctx, stop)
 }
 
-// setup creates what is missing at the broker, and says what is there now.
-func setup(ctx context.Context, cfg config.Config, out io.Writer) error {
-	if err := daemon.SetUp(ctx, cfg, zap.NewNop()); err != nil {
+// setup creates what is missing at the broker, and says what is there now; what
+// the connection has to say, such as of permissions, goes to errs.
+func setup(ctx context.Context, cfg config.Config, out, errs io.Writer) error {
+	if err := daemon.SetUp(ctx, cfg, warnings(errs)); err != nil {
 		return err
 	}
 	names, err := consumer.NewNames(cfg.Worker.SubjectPrefix)

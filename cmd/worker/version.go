@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -21,25 +22,25 @@ func newVersion() *cobra.Command {
 	}
 }
 
+// version and revision are set by the linker where the sources come without
+// their history, as in the build of the image.
+var version, revision string
+
 func versionLine() string {
-	version, revision := buildInfo()
-	return fmt.Sprintf("jobferry %s, revision %s, %s", version, revision, runtime.Version())
+	v, r := buildInfo()
+	return fmt.Sprintf("jobferry %s, revision %s, %s", cmp.Or(version, v, "(devel)"), cmp.Or(revision, r, "unknown"), runtime.Version())
 }
 
 // buildInfo is what the Go tool wrote into the binary.
 func buildInfo() (version, revision string) {
-	version, revision = "(devel)", "unknown"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return version, revision
-	}
-	if info.Main.Version != "" {
-		version = info.Main.Version
+		return "", ""
 	}
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
 			revision = setting.Value
 		}
 	}
-	return version, revision
+	return info.Main.Version, revision
 }

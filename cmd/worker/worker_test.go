@@ -59,6 +59,13 @@ func TestVersion(t *testing.T) {
 	require.Regexp(t, `^jobferry \S+, revision \S+, go1\.\d+`, out.String())
 }
 
+//nolint:paralleltest // it changes what the linker sets
+func TestVersionOfTheLinkerComesFirst(t *testing.T) {
+	version, revision = "v1.2.3", "abcdef"
+	t.Cleanup(func() { version, revision = "", "" })
+	require.Regexp(t, `^jobferry v1\.2\.3, revision abcdef, go1\.\d+`, versionLine())
+}
+
 func TestSetupCreatesTheStreams(t *testing.T) {
 	t.Parallel()
 	w := newBroker(t)

@@ -75,7 +75,7 @@ func TestEverySettingReachesItsPackage(t *testing.T) {
 		MaxCrashes: 48, EventsMaxAge: 50 * time.Hour, DrainTimeout: 51 * time.Second,
 		Rules: job.Rules{Bucket: "results", AllowedBuckets: []string{"other"}, Deadline: 47 * time.Hour},
 	}, settings)
-	require.Equal(t, []string{"AckWait"}, zeroMembers(reflect.ValueOf(settings), ""), "which only tests set")
+	require.Equal(t, []string{"Rules.AnyBucket", "AckWait"}, zeroMembers(reflect.ValueOf(settings), ""), "which only those who look, and tests, set")
 
 	require.Equal(t, sink.Config{
 		Bucket: "results", Prefix: "prefix/", StorageClass: "STANDARD_IA", SSE: "aws:kms", SSEKMSKeyID: "key",

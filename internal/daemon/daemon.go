@@ -5,8 +5,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
@@ -14,6 +12,7 @@ import (
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
 	"github.com/jobferry/jobferry/internal/health"
+	"github.com/jobferry/jobferry/internal/page"
 	"github.com/jobferry/jobferry/internal/sink"
 	"github.com/jobferry/jobferry/internal/tracing"
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +28,7 @@ type Daemon struct {
 	cfg    config.Config
 	log    *zap.Logger
 	health *health.Health
+	page   *page.Page
 	server *health.Server
 	reg    *prometheus.Registry
 	open   lifecycle
@@ -41,12 +41,14 @@ func New(cfg config.Config, log *zap.Logger) (*Daemon, error) {
 	d := &Daemon{cfg: cfg, log: log, reg: prometheus.NewRegistry()}
 	d.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d.health = health.New(log, d.reg, "nats", "streams", "api", "store")
-	server, err := health.Start(context.Background(), cfg.Worker.HTTPAddr, d.health, d.reg, log)
+	d.page = page.New(log)
+	server, err := health.Start(context.Background(), cfg.Worker.HTTPAddr, d.health, d.reg, d.page, log)
 	if err != nil {
 		return nil, err
 	}
 	d.server = server
 	d.open.add("http server", server.Shutdown)
+	d.open.addFunc("page", d.page.Close)
 	return d, nil
 }
 
@@ -107,16 +109,14 @@ func (d *Daemon) assemble(ctx context.Context) (*consumer.Worker, error) {
 		return nil, err
 	}
 	d.open.addFunc("nats connection", nc.Close)
-	return consumer.New(consumerConfig, consumer.Deps{
+	worker, err := consumer.New(consumerConfig, consumer.Deps{
 		Conn: nc, API: api, Store: store, Health: d.health, Log: d.log, Metrics: d.reg, Tracer: traces.Tracer(),
 	})
+	if err != nil {
+		return nil, err
+	}
+	return worker, d.show(nc, consumerConfig, worker)
 }
 
 // name is what the broker's monitoring shows of this pod.
-func name() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
-	return fmt.Sprintf("jobferry worker on %s", host)
-}
+func name() string { return "jobferry worker on " + host() }

@@ -49,8 +49,8 @@ func startNATS(t *testing.T) *embedded.NATS {
 	return server
 }
 
-// page fetches a page of a daemon: 0 when nobody answers.
-func page(t *testing.T, d *Daemon, path string) (int, string) {
+// getPage fetches a page of a daemon: 0 when nobody answers.
+func getPage(t *testing.T, d *Daemon, path string) (int, string) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get("http://" + d.HTTPAddr() + path)
@@ -80,18 +80,18 @@ func TestProbesAreAnsweredBeforeTheWorkerRuns(t *testing.T) {
 	t.Parallel()
 	d, err := New(settings(nowhere), zap.NewNop())
 	require.NoError(t, err)
-	status, _ := page(t, d, "/livez")
+	status, _ := getPage(t, d, "/livez")
 	require.Equal(t, http.StatusOK, status)
-	status, body := page(t, d, "/readyz")
+	status, body := getPage(t, d, "/readyz")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	for _, condition := range []string{"nats", "streams", "api", "store"} {
 		require.Contains(t, body, condition+": not tried yet\n")
 	}
-	_, body = page(t, d, "/metrics")
+	_, body = getPage(t, d, "/metrics")
 	require.Contains(t, body, "go_goroutines")
 	require.Contains(t, body, "process_start_time_seconds")
 	d.Close()
-	status, _ = page(t, d, "/livez")
+	status, _ = getPage(t, d, "/livez")
 	require.Zero(t, status, "the address is free again")
 	d.Close()
 }
@@ -103,7 +103,7 @@ func TestAnEndThatComesEarlyIsNoError(t *testing.T) {
 	d, err := New(settings(nowhere), zap.NewNop())
 	require.NoError(t, err)
 	require.NoError(t, d.Run(ctx, t.Context()))
-	status, _ := page(t, d, "/livez")
+	status, _ := getPage(t, d, "/livez")
 	require.Zero(t, status)
 }
 
@@ -116,13 +116,13 @@ func TestABrokerThatIsAwayIsWaitedFor(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx, t.Context()) }()
 	require.Eventually(t, func() bool {
-		status, body := page(t, d, "/readyz")
+		status, body := getPage(t, d, "/readyz")
 		return status == http.StatusServiceUnavailable &&
 			strings.Contains(body, "nats: not connected") && strings.Contains(body, "streams: waiting for JetStream")
 	}, patience, 5*time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)
-	status, _ := page(t, d, "/livez")
+	status, _ := getPage(t, d, "/livez")
 	require.Zero(t, status)
 }
 
@@ -137,7 +137,7 @@ func TestItWorksAndDrains(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx, t.Context()) }()
 	require.Eventually(t, func() bool {
-		_, body := page(t, d, "/readyz")
+		_, body := getPage(t, d, "/readyz")
 		return strings.Contains(body, "nats: ok\n") && strings.Contains(body, "streams: ok\n")
 	}, patience, 5*time.Millisecond)
 	cancel()
@@ -164,7 +164,7 @@ func TestWrongSettingsEndTheRun(t *testing.T) {
 			d, err := New(cfg, zap.NewNop())
 			require.NoError(t, err)
 			require.ErrorContains(t, d.Run(t.Context(), t.Context()), name)
-			status, _ := page(t, d, "/livez")
+			status, _ := getPage(t, d, "/livez")
 			require.Zero(t, status)
 		})
 	}

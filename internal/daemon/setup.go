@@ -17,7 +17,7 @@ func SetUp(ctx context.Context, cfg config.Config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	nc, err := broker.ConnectOnce(ctx, cfg.NATS, "jobferry setup", log)
+	nc, err := broker.ConnectOnce(ctx, cfg.NATS, "jobferry worker setup", log)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/config"
+	"github.com/jobferry/jobferry/internal/fleet"
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/spf13/cobra"
+)
+
+// settledWithin is how far back status counts events.
+const settledWithin = time.Hour
+
+// watchEvery is how often --watch looks when it is given without a value.
+const watchEvery = 2 * time.Second
+
+// statusOptions are the flags of the status command.
+type statusOptions struct {
+	json  bool
+	watch time.Duration
+}
+
+func newStatus() *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:   "status [ID]",
+		Short: "Tell where all jobs are, or one",
+		Long: "status counts the jobs of all pods: submitted and not taken, waiting for their next poll, due, in hand,\n" +
+			"and settled in the last hour. With an ID it tells where that job is. It asks the broker and changes nothing.",
+		Example: "  worker status\n" +
+			"  worker status --watch\n" +
+			"  worker status --json 01234567-89ab-cdef-0123-456789abcdef | jq .state",
+		Args: jobIDs(0, 1),
+	}
+	cmd.Flags().BoolVar(&o.json, "json", false, "one JSON object a line")
+	cmd.Flags().DurationVar(&o.watch, "watch", 0, "look again this often, until it is interrupted; --watch alone means every 2s")
+	cmd.Flags().Lookup("watch").NoOptDefVal = watchEvery.String()
+	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects)
+	cmd.ValidArgsFunction = completeWaiting(load)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if o.watch < 0 {
+			return usageError{fmt.Errorf("--watch %v is negative", o.watch)}
+		}
+		return withFleet(cmd, load, func(f *fleet.Fleet) error {
+			err := o.repeat(cmd, func(ctx context.Context) error { return o.tell(ctx, cmd.OutOrStdout(), f, args) })
+			return stoppedAsAsked(cmd.Context(), err)
+		})
+	}
+	return cmd
+}
+
+// repeat looks once, or again and again. While it watches, an answer that does
+// not come is no reason to stop.
+func (o statusOptions) repeat(cmd *cobra.Command, look func(context.Context) error) error {
+	if o.watch == 0 {
+		return look(cmd.Context())
+	}
+	ticks := time.NewTicker(o.watch)
+	defer ticks.Stop()
+	for {
+		if isTerminal(cmd.OutOrStdout()) && !o.json {
+			fmt.Fprint(cmd.OutOrStdout(), "\x1b[H\x1b[2J")
+		}
+		if err := look(cmd.Context()); err != nil && cmd.Context().Err() == nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "worker:", err)
+		}
+		select {
+		case <-ticks.C:
+		case <-cmd.Context().Done():
+			return nil
+		}
+	}
+}
+
+func (o statusOptions) tell(ctx context.Context, out io.Writer, f *fleet.Fleet, args []string) error {
+	ctx, cancel := context.WithTimeout(ctx, confirmLimit)
+	defer cancel()
+	if len(args) > 0 {
+		at, err := f.Find(ctx, job.ID(args[0]))
+		if err != nil {
+			return err
+		}
+		return o.print(out, newJobStatus(at))
+	}
+	census, err := f.Count(ctx)
+	settled, settledErr := f.Settled(ctx, time.Now().Add(-settledWithin))
+	if err := errors.Join(err, settledErr); err != nil {
+		return err
+	}
+	return o.print(out, newFleetStatus(census, settled))
+}
+
+// answer is what status has to say, as JSON or for people.
+type answer interface {
+	table(l look) table
+}
+
+func (o statusOptions) print(out io.Writer, a answer) error {
+	if o.json {
+		return json.NewEncoder(out).Encode(a)
+	}
+	return a.table(lookOf(out)).print(out)
+}
+
+// withFleet connects and runs a command that works on the jobs of all pods.
+func withFleet(cmd *cobra.Command, load loading, run func(*fleet.Fleet) error) error {
+	cfg, err := load()
+	if err != nil {
+		return err
+	}
+	c, err := connect(cmd.Context(), cfg, "operator "+cmd.Name(), cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer c.nc.Close()
+	return run(fleet.New(c.js, c.names))
+}

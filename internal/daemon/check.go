@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/config"
+	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/fetch"
+	"github.com/jobferry/jobferry/internal/sink"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+// checkLimit bounds what is asked of one dependency.
+const checkLimit = 20 * time.Second
+
+// Check tries each dependency as a worker with these settings would, and tells
+// report of what it finds. It takes no job, creates no stream, and deletes the
+// one object that it stores. The error is of settings that cannot be used at
+// all.
+func Check(ctx context.Context, cfg config.Config, report consumer.Report) error {
+	settings, err := ConsumerConfig(cfg)
+	if err != nil {
+		return err
+	}
+	if err := checkBroker(ctx, cfg.NATS, settings, report); err != nil {
+		return err
+	}
+	checkAPI(ctx, fetchConfig(cfg), report)
+	checkStore(ctx, sinkConfig(cfg), report)
+	return nil
+}
+
+func checkBroker(ctx context.Context, cfg config.NATS, settings consumer.Config, report consumer.Report) error {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	nc, err := broker.ConnectOnce(ctx, cfg, "jobferry check", zap.NewNop())
+	if err != nil {
+		report("nats connection", "", err)
+		return nil
+	}
+	defer nc.Close()
+	report("nats connection", fmt.Sprintf("nats-server %s at %s; 2.14.5 or later is recommended", nc.ConnectedServerVersion(), nc.ConnectedUrlRedacted()), nil)
+	return consumer.Inspect(ctx, nc, settings, report)
+}
+
+func checkAPI(ctx context.Context, cfg fetch.Config, report consumer.Report) {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	api, err := fetch.New(cfg, zap.NewNop(), prometheus.NewRegistry())
+	if err == nil {
+		defer api.Close()
+		err = api.Probe(ctx)
+	}
+	report("job API", "answers, and takes the credentials", err)
+}
+
+func checkStore(ctx context.Context, cfg sink.Config, report consumer.Report) {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	store, err := sink.New(ctx, cfg, zap.NewNop(), prometheus.NewRegistry())
+	if err != nil {
+		report("bucket", "", err)
+		return
+	}
+	defer store.Close()
+	if err = store.Probe(ctx); err != nil {
+		report("bucket", "", err)
+		return
+	}
+	report("bucket", cfg.Bucket+" is there", nil)
+	store.Try(ctx, report)
+}

@@ -1,0 +1,152 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// recheckEvery is between two looks at what a worker has to conclude first.
+const recheckEvery = 100 * time.Millisecond
+
+// submissionPatience is how long a cancel waits for a worker that has the job's
+// submission in hand. One that stores the result takes longer; it finds the
+// event then.
+const submissionPatience = 2 * time.Second
+
+// SettledError means that a job has its terminal event already.
+type SettledError struct {
+	Event *Event
+}
+
+// Error tells how the job ended, and when.
+func (e *SettledError) Error() string {
+	return fmt.Sprintf("job %s is settled already: %s at %s", e.Event.Data.JobID, e.Event.Data.Status, e.Event.Time.Format(time.RFC3339))
+}
+
+// Cancel publishes a job's canceled event and then removes what would carry the
+// job further. It returns where the job was: a worker that had it in hand goes
+// on until it finds the event, and what it has stored stays. A job that has
+// another event already is left as it is, with a [*SettledError]; one that is
+// canceled already is rid of what is left of it, and that is no error. The
+// broker decides between a cancel and a worker that settles the job at the same
+// time.
+func (f *Fleet) Cancel(ctx context.Context, id job.ID) (Whereabouts, error) {
+	at, err := f.announce(ctx, id)
+	if err != nil {
+		return at, err
+	}
+	return at, f.remove(ctx, at)
+}
+
+// announce publishes a job's canceled event.
+func (f *Fleet) announce(ctx context.Context, id job.ID) (Whereabouts, error) {
+	for {
+		at, err := f.Find(ctx, id)
+		if err != nil {
+			return Whereabouts{}, err
+		}
+		if at.State == Settled {
+			if at.Event.Data.Status == job.OutcomeCanceled {
+				return at, nil
+			}
+			return at, &SettledError{Event: at.Event}
+		}
+		data := consumer.Conclude(at.Job, job.EventData{Status: job.OutcomeCanceled})
+		msg, err := consumer.EventMessage(f.names, at.Job, data)
+		if err != nil {
+			return Whereabouts{}, err
+		}
+		ack, err := f.publish(ctx, msg)
+		if consumer.IsTaken(err) { // settled in the meantime, and by whom is to be told
+			continue
+		}
+		if err == nil && at.Job.Replaces != 0 {
+			err = consumer.Supersede(ctx, f.js, f.names, id, ack.Sequence)
+		}
+		if err != nil {
+			return Whereabouts{}, fmt.Errorf("cancel job %s: %w", id, err)
+		}
+		return at, nil
+	}
+}
+
+// remove takes a settled job's messages away. A submission that a worker has in
+// hand is waited for: the worker may arm the job's first timer yet.
+func (f *Fleet) remove(ctx context.Context, at Whereabouts) error {
+	id := at.Job.ID
+	patience, cancel := context.WithTimeout(ctx, submissionPatience)
+	defer cancel()
+	for {
+		waits, err := f.js.Stream(ctx, f.names.Wait())
+		if err == nil {
+			err = waits.Purge(ctx, jetstream.WithPurgeSubject(f.names.OnItsWay(id)))
+		}
+		if err != nil {
+			return fmt.Errorf("job %s is canceled, and its timer could not be removed: %w", id, err)
+		}
+		if at.carrier == nil || at.carrier.stream != f.names.Jobs() {
+			return nil
+		}
+		gone, err := f.removeSubmission(ctx, at.carrier)
+		if err != nil || gone && at.State != InHand {
+			return err
+		}
+		if gone {
+			at.carrier = nil // once more: its worker may have armed a timer before
+			continue
+		}
+		at.State = InHand
+		select {
+		case <-time.After(recheckEvery):
+		case <-patience.Done():
+			return nil
+		}
+	}
+}
+
+// removeSubmission deletes a submission that no worker has in hand, and reports
+// whether it is gone.
+func (f *Fleet) removeSubmission(ctx context.Context, c *carrier) (gone bool, err error) {
+	jobs, err := f.js.Stream(ctx, c.stream)
+	if err != nil {
+		return false, err
+	}
+	_, err = jobs.GetMsg(ctx, c.sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	state, err := f.stateOf(ctx, c)
+	if err != nil || state == InHand {
+		return false, err
+	}
+	// The stream is the producers' own and may forbid it: then a worker drops
+	// the submission when it sees the event.
+	_ = jobs.DeleteMsg(ctx, c.sequence)
+	return true, nil
+}
+
+// publish publishes a message whose place the broker checks, until the broker
+// has decided.
+func (f *Fleet) publish(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+	for {
+		ack, err := f.js.PublishMsg(ctx, msg)
+		if !consumer.IsUndecided(err) {
+			return ack, err
+		}
+		select {
+		case <-time.After(recheckEvery):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w (last error: %w)", context.Cause(ctx), err)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ErrReplaying means that a job is being carried once more already.
+var ErrReplaying = errors.New("the job is on its way once more already")
+
+// Failed yields the failed events since a time, the oldest first; the zero time
+// means all that the stream keeps. Those that come while it yields are left out,
+// lest a job that fails again be replayed for ever, and so is what cannot be
+// read as an event. It ends after an error.
+func (f *Fleet) Failed(ctx context.Context, since time.Time) iter.Seq2[*Event, error] {
+	return func(yield func(*Event, error) bool) {
+		events, err := f.js.Stream(ctx, f.names.Events())
+		if err != nil {
+			yield(nil, unreadable(f.names.Events(), err))
+			return
+		}
+		end := events.CachedInfo().State.LastSeq
+		for msg, err := range f.messages(ctx, f.names.Events(), f.names.EventsOf(job.OutcomeFailed), since) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if msg.Sequence > end {
+				return
+			}
+			if event, err := readEvent(msg); err == nil && !yield(event, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Replayable returns the event of a settled job that can be carried once more:
+// one that was not completed. An error says why there is none.
+func (f *Fleet) Replayable(ctx context.Context, id job.ID) (*Event, error) {
+	at, err := f.Find(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case at.State != Settled && at.Event != nil:
+		return nil, fmt.Errorf("job %s: %w", id, ErrReplaying)
+	case at.State != Settled:
+		return nil, fmt.Errorf("job %s is not settled: it is %s", id, at.State)
+	case at.Event.Data.Status == job.OutcomeCompleted:
+		return nil, fmt.Errorf("job %s is completed: only what failed or was canceled is carried once more", id)
+	}
+	return at.Event, nil
+}
+
+// submission is the JSON form of a submission, made of what an event tells of
+// the one that led to it.
+type submission struct {
+	consumer.Destination
+
+	JobID    job.ID            `json:"jobID"`
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+// Replay submits a settled job once more. Its event stands until the job is
+// settled again and is then replaced; the submission says so by
+// [consumer.HeaderReplaces]. The job has the worker's own deadline, from now on.
+// It returns [ErrReplaying] if the same event is being replaced already.
+func (f *Fleet) Replay(ctx context.Context, event *Event) error {
+	id := event.Data.JobID
+	if err := f.clear(ctx, event); err != nil {
+		return fmt.Errorf("job %s: %w", id, err)
+	}
+	msg, err := f.resubmission(event)
+	if err != nil {
+		return fmt.Errorf("job %s: %w", id, err)
+	}
+	// Of each event's making: the job's own ID would be dropped as a duplicate
+	// soon after the first submission, and two replays of one event are one.
+	msgID := fmt.Sprintf("%s.replay.%d", id, event.Sequence)
+	ack, err := f.js.PublishMsg(ctx, msg, jetstream.WithMsgID(msgID))
+	switch {
+	case err != nil:
+		return fmt.Errorf("submit job %s: %w", id, err)
+	case ack.Duplicate:
+		return fmt.Errorf("job %s: %w", id, ErrReplaying)
+	}
+	return nil
+}
+
+func (f *Fleet) resubmission(event *Event) (*nats.Msg, error) {
+	to, err := consumer.DestinationOf(event.header)
+	if err != nil {
+		return nil, err
+	}
+	msg := nats.NewMsg(f.names.SubmitJob(event.Data.JobID))
+	msg.Data, err = json.Marshal(submission{Destination: to, JobID: event.Data.JobID, Metadata: event.Data.Metadata})
+	msg.Header.Set(consumer.HeaderReplaces, strconv.FormatUint(event.Sequence, 10))
+	if event.Traceparent != "" {
+		msg.Header.Set(consumer.HeaderTraceparent, event.Traceparent)
+	}
+	return msg, err
+}
+
+// clear removes what is left of the journey that led to the event: a message
+// whose worker has published the event and not acknowledged it yet. It would
+// stand in the way of the new journey.
+func (f *Fleet) clear(ctx context.Context, event *Event) error {
+	id := event.Data.JobID
+	left, err := f.last(ctx, f.names.Wait(), f.names.WaitFor(id), f.names.Due(id))
+	if left == nil || err != nil {
+		return err
+	}
+	if c, err := f.readTimer(left); err == nil && c.job.Replaces == event.Sequence {
+		return ErrReplaying
+	}
+	waits, err := f.js.Stream(ctx, f.names.Wait())
+	if err != nil {
+		return err
+	}
+	return waits.Purge(ctx, jetstream.WithPurgeSubject(f.names.OnItsWay(id)), jetstream.WithPurgeSequence(left.Sequence+1))
+}

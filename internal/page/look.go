@@ -1,0 +1,154 @@
+package page
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/fleet"
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/pod"
+	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+)
+
+// The limits of one reading.
+const (
+	readLimit    = 3 * time.Second
+	maxWaiting   = 12
+	maxTail      = 100 // events that are kept, and of which reasons are counted
+	maxEvents    = 20  // of these, events that are shown
+	settledEvery = 5   // readings
+	settledSpan  = time.Hour
+)
+
+// errNoSource is what is said before the worker has come so far.
+var errNoSource = errors.New("this worker is still starting")
+
+// Source is where the page reads from. The caller owns the connection.
+type Source struct {
+	Pod   string // the name of the pod that shows the page
+	PodID string // as its report has it
+	Fleet *fleet.Fleet
+	Conn  *nats.Conn
+	Names consumer.Names
+}
+
+// look reads a source for as long as somebody watches, and keeps what need not
+// be read again.
+type look struct {
+	source *atomic.Pointer[Source]
+	log    *zap.Logger
+
+	count   int // of readings
+	settled map[job.Outcome]int
+	tail    []Event // the last one first
+	last    uint64  // sequence of the last event that was read
+}
+
+// read makes one reading. What cannot be read is told, not shown as it was.
+func (l *look) read(ctx context.Context) Snapshot {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	s, err := l.try(ctx)
+	s.At = time.Now().UTC()
+	if err == nil {
+		return s
+	}
+	if !errors.Is(err, context.Canceled) {
+		l.log.Debug("the page could not be read", zap.Error(err))
+	}
+	return Snapshot{At: s.At, Pod: s.Pod, Error: err.Error()}
+}
+
+func (l *look) try(ctx context.Context) (Snapshot, error) {
+	source := l.source.Load()
+	if source == nil {
+		return Snapshot{}, errNoSource
+	}
+	s := Snapshot{Pod: source.Pod, PodID: source.PodID}
+	if source.Conn.Status() != nats.CONNECTED {
+		return s, nats.ErrDisconnected
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		s.Pods, err = pod.Ask(ctx, source.Conn, source.Names)
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Waiting, err = waiting(ctx, source.Fleet)
+		return err
+	})
+	group.Go(func() (err error) {
+		s.Jobs, err = jobs(ctx, source.Fleet)
+		return err
+	})
+	group.Go(func() error { return l.events(ctx, source.Fleet) })
+	err := group.Wait()
+	s.Settled, s.Events, s.Looked = l.settled, l.tail[:min(len(l.tail), maxEvents)], len(l.tail)
+	s.Reasons = reasons(l.tail)
+	return s, err
+}
+
+func jobs(ctx context.Context, f *fleet.Fleet) (*Jobs, error) {
+	c, err := f.Count(ctx)
+	return &Jobs{
+		Submitted: c.Submitted, Waiting: c.Waiting, Due: c.Due, InHand: c.InHand,
+		OldestSubmitted: c.OldestSubmitted.Seconds(), OldestDue: c.OldestDue.Seconds(),
+	}, err
+}
+
+// waiting is some of the jobs that wait, the next that is due first.
+func waiting(ctx context.Context, f *fleet.Fleet) ([]Waiting, error) {
+	list, err := f.Waiting(ctx, maxWaiting)
+	shown := make([]Waiting, 0, len(list))
+	for _, w := range list {
+		shown = append(shown, Waiting{Job: w.Job.ID, Until: w.Until, Attempt: w.Job.Attempt})
+	}
+	slices.SortFunc(shown, func(a, b Waiting) int { return a.Until.Compare(b.Until) })
+	return shown, err
+}
+
+// events reads the events that are new since the last reading, and counts all
+// of the last hour now and then: that is a question for each outcome.
+func (l *look) events(ctx context.Context, f *fleet.Fleet) error {
+	latest, err := f.Tail(ctx, l.last, maxTail)
+	if err != nil {
+		return err
+	}
+	for _, e := range latest {
+		l.last = e.Sequence
+		l.tail = slices.Insert(l.tail, 0, shownEvent(e))
+	}
+	l.tail = l.tail[:min(len(l.tail), maxTail)]
+	l.count++
+	if l.settled != nil && l.count%settledEvery != 0 && len(latest) == 0 {
+		return nil
+	}
+	l.settled, err = f.Settled(ctx, time.Now().Add(-settledSpan))
+	return err
+}
+
+// reasons counts the failed ones of some events by reason, the most frequent
+// first.
+func reasons(events []Event) []Reason {
+	counts := map[string]int{}
+	for _, e := range events {
+		if e.Outcome == job.OutcomeFailed {
+			counts[e.Reason]++
+		}
+	}
+	list := make([]Reason, 0, len(counts))
+	for reason, count := range counts {
+		list = append(list, Reason{Reason: reason, Count: count})
+	}
+	slices.SortFunc(list, func(a, b Reason) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
+	})
+	return list
+}
