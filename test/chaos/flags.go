@@ -15,6 +15,7 @@ import (
 // settings are what the flags say.
 type settings struct {
 	plan plan.Options
+	sync string
 	dir  string // absolute; empty for a temporary one
 	keep bool
 }
@@ -37,6 +38,7 @@ func parse(args []string) (settings, error) {
 	flags.IntVar(&s.plan.NodeKills, "node-kills", -1, "how often a NATS node is killed; 3 for 1000 jobs, at least 2, when not set")
 	flags.IntVar(&s.plan.Workers, "workers", 3, "workers that run at once")
 	flags.DurationVar(&s.plan.Length, "duration", 0, "time over which jobs and faults are spread; what they need when 0")
+	flags.StringVar(&s.sync, "sync-interval", "always", "the nats-server's sync_interval; its own default is 2m, with which acknowledged messages can be lost")
 	flags.StringVar(&s.dir, "dir", "", "folder for all data and the evidence; a temporary one when empty")
 	flags.BoolVar(&s.keep, "keep", false, "keep the folder also when nothing was found")
 	if err := flags.Parse(args); err != nil {

@@ -99,9 +99,9 @@ func expectation(s plan.Submission) (check.Expectation, error) {
 
 // work is what was done for a job, and what had to be.
 func work(s plan.Submission, record simulator.JobRecord) check.Work {
-	w := check.Work{Duration: s.Job.Duration}
+	w := check.Work{Duration: s.Job.Duration, LeastPolls: s.Job.Polls}
 	if s.Deadline > 0 {
-		w.Duration = s.Deadline
+		w.Duration = min(w.Duration, s.Deadline)
 	}
 	for _, poll := range record.Polls {
 		w.Polls = append(w.Polls, poll.At)
@@ -109,6 +109,7 @@ func work(s plan.Submission, record simulator.JobRecord) check.Work {
 	for i, f := range s.Job.Files {
 		asked := record.Files[i]
 		downloads, bytes := plan.Extra(f)
+		w.ExtraPolls += max(f.Faults.Expired, 0)
 		w.Files = append(w.Files, check.FileWork{
 			Size: f.Size, Downloads: asked.Downloads, Bytes: asked.Bytes, ExtraDownloads: downloads, ExtraBytes: bytes,
 		})

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // runIn lives through one plan in a world of its own and judges it.
 func runIn(ctx context.Context, s settings, programs world.Binaries, out io.Writer) (check.Report, error) {
 	workload := plan.Workload(s.plan)
-	w, err := world.Start(ctx, s.dir, programs, s.plan.Workers, s.plan.Nodes)
+	w, err := world.Start(ctx, s.dir, programs, world.Options{Workers: s.plan.Workers, Nodes: s.plan.Nodes, SyncInterval: s.sync})
 	if err != nil {
 		return check.Report{}, err
 	}

@@ -22,14 +22,15 @@ type cluster struct {
 }
 
 // startCluster starts the nodes and returns when JetStream has a leader.
-func startCluster(ctx context.Context, binary, dir string, size int) (*cluster, error) {
+func startCluster(ctx context.Context, binary, dir string, o Options) (*cluster, error) {
 	c := &cluster{}
+	size := o.Nodes
 	ports, err := freePorts(2 * size)
 	if err != nil {
 		return nil, err
 	}
 	for i := range size {
-		n, err := newNode(binary, filepath.Join(dir, fmt.Sprint("node-", i)), i, ports[:size], ports[size:])
+		n, err := newNode(binary, filepath.Join(dir, fmt.Sprint("node-", i)), i, ports[:size], ports[size:], o.SyncInterval)
 		if err != nil {
 			return c, err
 		}

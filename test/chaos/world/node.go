@@ -29,7 +29,7 @@ type node struct {
 }
 
 // newNode writes the node's configuration. It does not start it.
-func newNode(binary, dir string, index int, clients, routes []int) (*node, error) {
+func newNode(binary, dir string, index int, clients, routes []int, syncInterval string) (*node, error) {
 	n := &node{
 		name: fmt.Sprint("n", index), addr: fmt.Sprint("127.0.0.1:", clients[index]),
 		binary: binary, config: filepath.Join(dir, "server.conf"),
@@ -37,7 +37,7 @@ func newNode(binary, dir string, index int, clients, routes []int) (*node, error
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("make the folder of node %s: %w", n.name, err)
 	}
-	if err := os.WriteFile(n.config, []byte(nodeConfig(n, dir, index, routes)), 0o600); err != nil {
+	if err := os.WriteFile(n.config, []byte(nodeConfig(n, dir, index, routes, syncInterval)), 0o600); err != nil {
 		return nil, fmt.Errorf("configure node %s: %w", n.name, err)
 	}
 	var err error
@@ -52,24 +52,22 @@ func newNode(binary, dir string, index int, clients, routes []int) (*node, error
 	return n, nil
 }
 
-// nodeConfig leaves sync_interval at its default: what a crash of a machine,
-// not of a process, could lose is not a part of this run. Nothing tells the
-// clients of ways past the proxies.
-func nodeConfig(n *node, dir string, index int, routes []int) string {
+// nodeConfig tells the clients nothing of ways past the proxies.
+func nodeConfig(n *node, dir string, index int, routes []int, syncInterval string) string {
 	others := make([]string, len(routes))
 	for i, port := range routes {
 		others[i] = fmt.Sprintf("nats://127.0.0.1:%d", port)
 	}
 	return fmt.Sprintf(`server_name: %s
 listen: %q
-jetstream { store_dir: %q }
+jetstream { store_dir: %q, sync_interval: %s }
 cluster {
   name: chaos
   listen: "127.0.0.1:%d"
   no_advertise: true
   routes: [%s]
 }
-`, n.name, n.addr, filepath.Join(dir, "store"), routes[index], strings.Join(others, ", "))
+`, n.name, n.addr, filepath.Join(dir, "store"), syncInterval, routes[index], strings.Join(others, ", "))
 }
 
 func (n *node) start() error {

@@ -28,22 +28,30 @@ type World struct {
 	workers *workers
 }
 
+// Options are what a world is made of.
+type Options struct {
+	Workers, Nodes int
+	// SyncInterval is the nats-server's setting of that name: always, or a
+	// duration.
+	SyncInterval string
+}
+
 // Start starts everything and returns when the workers are up. What stands of
 // a world that could not be started is ended again.
-func Start(ctx context.Context, dir string, programs Binaries, workers, nodes int) (*World, error) {
+func Start(ctx context.Context, dir string, programs Binaries, o Options) (*World, error) {
 	w := &World{dir: dir}
-	if err := w.start(ctx, programs, workers, nodes); err != nil {
+	if err := w.start(ctx, programs, o); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
 }
 
-func (w *World) start(ctx context.Context, programs Binaries, workers, nodes int) error {
+func (w *World) start(ctx context.Context, programs Binaries, o Options) error {
 	if err := os.MkdirAll(filepath.Join(w.dir, "home"), 0o750); err != nil {
 		return err
 	}
 	var err error
-	if w.cluster, err = startCluster(ctx, programs.Server, w.dir, nodes); err != nil {
+	if w.cluster, err = startCluster(ctx, programs.Server, w.dir, o); err != nil {
 		return err
 	}
 	if w.api, err = startAPI(); err != nil {
@@ -52,11 +60,11 @@ func (w *World) start(ctx context.Context, programs Binaries, workers, nodes int
 	if w.store, err = startStore(ctx, w.dir); err != nil {
 		return err
 	}
-	env := w.environment(nodes)
+	env := w.environment(o.Nodes)
 	if err := setUp(ctx, programs.Worker, w.dir, env); err != nil {
 		return err
 	}
-	w.workers, err = startWorkers(ctx, workers, programs.Worker, w.dir, env)
+	w.workers, err = startWorkers(ctx, o.Workers, programs.Worker, w.dir, env)
 	return err
 }
 
