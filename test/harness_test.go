@@ -3,9 +3,11 @@ package test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,11 +37,12 @@ type world struct {
 	s3     *awss3.Client
 	bucket string
 	env    map[string]string
+	bodies map[uint64]string // of submissions, by their sequence
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, bucket: bucketName(t), dir: t.TempDir()}
+	w := &world{t: t, bucket: bucketName(t), dir: t.TempDir(), bodies: map[uint64]string{}}
 	var err error
 	w.nats, err = embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: w.dir})
 	require.NoError(t, err)
@@ -55,6 +58,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.nc.Close)
 	w.js, err = jetstream.New(w.nc)
 	require.NoError(t, err)
+	t.Cleanup(w.checkMessages)
 	w.env = map[string]string{
 		"NATS_URL": w.nats.URL(), "NITRO_API_URL": w.api.APIURL(),
 		"NITRO_CLIENT_ID": "simulator", "NITRO_CLIENT_SECRET": "simulated",
@@ -74,6 +78,9 @@ func newS3Client(url string) *awss3.Client {
 	})
 }
 
+// buckets counts those that were made, for names that are alike.
+var buckets atomic.Int64
+
 func bucketName(t *testing.T) string {
 	name := strings.ToLower(strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
@@ -81,14 +88,15 @@ func bucketName(t *testing.T) string {
 		}
 		return '-'
 	}, t.Name()))
-	return strings.Trim(name[:min(len(name), 63)], "-")
+	return fmt.Sprintf("%s-%d", strings.Trim(name[:min(len(name), 55)], "-"), buckets.Add(1))
 }
 
 // submit publishes one submission as a producer does.
 func (w *world) submit(body string) {
 	w.t.Helper()
-	_, err := w.js.Publish(w.t.Context(), "jobs.submit", []byte(body))
+	ack, err := w.js.Publish(w.t.Context(), "jobs.submit", []byte(body))
 	require.NoError(w.t, err)
+	w.bodies[ack.Sequence] = body
 }
 
 // add makes jobs known to the API and submits them.

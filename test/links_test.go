@@ -16,7 +16,7 @@ func TestTheWorkerLinksOnlyWhatItUses(t *testing.T) {
 	require.Contains(t, string(list), "github.com/jobferry/jobferry/internal/consumer")
 	for _, foreign := range []string{
 		"jobferry/internal/embedded", "jobferry/internal/simulator", "nats-server", "versitygw", "kin-openapi", "fpdf",
-		"vbauerster/mpb", "testify", "goleak",
+		"vbauerster/mpb", "testify", "goleak", "jsonschema", "jobferry/docs",
 	} {
 		require.NotContains(t, string(list), foreign)
 	}

@@ -24,6 +24,10 @@ var (
 const (
 	accessKey = "test-access-key"
 	secretKey = "test-secret-key-that-no-log-may-show"
+
+	// One who may do what the policies of buckets say.
+	limitedKey    = "limited-access-key"
+	limitedSecret = "limited-secret-key-that-no-log-may-show"
 )
 
 func TestMain(m *testing.M) {
@@ -72,6 +76,7 @@ func runTests(m *testing.M) (int, error) {
 	}
 	s3, err = embedded.StartS3(context.Background(), embedded.S3Options{
 		Addr: "127.0.0.1:0", Dir: filepath.Join(dir, "s3"), AccessKey: accessKey, SecretKey: secretKey,
+		Users: map[string]string{limitedKey: limitedSecret},
 	})
 	if err != nil {
 		return 0, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -56,23 +57,35 @@ func (w *world) command(binary string, env map[string]string, args ...string) *e
 func (w *world) start(env map[string]string) *process { return w.startBinary(worker, env) }
 
 func (w *world) startBinary(binary string, env map[string]string) *process {
+	return w.launch(binary, env, "run")
+}
+
+// launch runs a command of the worker until the test ends, if it does not end
+// by itself.
+func (w *world) launch(binary string, env map[string]string, args ...string) *process {
 	w.t.Helper()
-	p := &process{t: w.t, cmd: w.command(binary, env, "run"), out: &output{}, exit: make(chan struct{})}
+	p := &process{t: w.t, cmd: w.command(binary, env, args...), out: &output{}, exit: make(chan struct{})}
+	p.run()
+	return p
+}
+
+// run starts the process, until the test ends.
+func (p *process) run() {
+	p.t.Helper()
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	require.NoError(w.t, p.cmd.Start())
+	require.NoError(p.t, p.cmd.Start())
 	go func() {
 		defer close(p.exit)
 		_ = p.cmd.Wait()
 	}()
-	w.t.Cleanup(func() {
+	p.t.Cleanup(func() {
 		p.signal(syscall.SIGKILL)
 		<-p.exit
-		if w.t.Failed() {
-			w.t.Logf("worker %d printed:\n%s", p.cmd.Process.Pid, p.out)
+		if p.t.Failed() {
+			p.t.Logf("%s (%d) printed:\n%s", filepath.Base(p.cmd.Path), p.cmd.Process.Pid, p.out)
 		}
-		require.NotContains(w.t, p.out.String(), "DATA RACE")
+		require.NotContains(p.t, p.out.String(), "DATA RACE")
 	})
-	return p
 }
 
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
