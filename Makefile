@@ -1,6 +1,14 @@
 GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
+CYCLONEDX_GOMOD_VERSION := v1.10.0
+VULN_DATABASE ?= https://vuln.go.dev
 FUZZTIME ?= 30s
 BIN := bin
+DIST := dist
+VERSION ?= $(shell git describe --tags --always --dirty)
+REVISION ?= $(shell git rev-parse HEAD)
+IMAGE ?= jobferry/worker
+PLATFORMS ?= linux/amd64,linux/arm64
 
 .DEFAULT_GOAL := help
 
@@ -10,7 +18,22 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build the static worker into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/worker ./cmd/worker
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+	  -ldflags='-s -w -buildid= -X main.version=$(VERSION) -X main.revision=$(REVISION)' -o $(BIN)/worker ./cmd/worker
+
+.PHONY: image
+image: ## Build the worker's image for PLATFORMS, named IMAGE:VERSION
+	docker buildx build --platform $(PLATFORMS) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+	  -f deployments/Dockerfile -t $(IMAGE):$(VERSION) .
+
+$(BIN)/cyclonedx-gomod-$(CYCLONEDX_GOMOD_VERSION):
+	GOBIN=$(CURDIR)/$(BIN) go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_GOMOD_VERSION)
+	mv $(BIN)/cyclonedx-gomod $@
+
+.PHONY: sbom
+sbom: $(BIN)/cyclonedx-gomod-$(CYCLONEDX_GOMOD_VERSION) build ## Write down what the worker is made of, in CycloneDX's form, into dist/
+	mkdir -p $(DIST)
+	$< bin -json -licenses -version $(VERSION) -output $(DIST)/worker.cdx.json $(BIN)/worker
 
 .PHONY: run
 run: ## Run everything on this machine, with sample jobs
@@ -40,6 +63,32 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Lint with the pinned golangci-lint
 	$< run ./...
+
+$(BIN)/govulncheck-$(GOVULNCHECK_VERSION):
+	GOBIN=$(CURDIR)/$(BIN) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	mv $(BIN)/govulncheck $@
+
+.PHONY: vuln
+vuln: $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) ## Look for known vulnerabilities in what is called
+	$< -db $(VULN_DATABASE) ./...
+
+.PHONY: deps
+deps: ## Write the tables of docs/DEPENDENCIES.md anew
+	go test -count=1 ./docs -update
+
+# Prometheus's own tool is too large to be built here: it is taken from the
+# path, or out of the package of a Debian release, which pins its version.
+PROMTOOL := $(or $(shell command -v promtool),$(BIN)/promtool)
+
+$(BIN)/promtool:
+	mkdir -p $(BIN)
+	cd $(BIN) && (apt-get download -q prometheus || (apt-get update -q && apt-get download -q prometheus))
+	cd $(BIN) && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/promtool && rm prometheus_*.deb
+
+.PHONY: alerts
+alerts: $(PROMTOOL) ## Check the alert rules and run their unit tests
+	$< check rules deployments/monitoring/alerts.yaml
+	$< test rules deployments/monitoring/alerts_test.yaml
 
 .PHONY: tidy
 tidy: ## Tidy go.mod and format the code
