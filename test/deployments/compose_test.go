@@ -41,12 +41,19 @@ func TestComposeHasAClusterAStoreAndWorkers(t *testing.T) {
 	require.FileExists(t, filepath.Join(worker.Build.Context, worker.Build.Dockerfile))
 }
 
+// aFile returns the name of a file that holds a secret of sorts.
+func aFile(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(name, []byte("s"), 0o600))
+	return name
+}
+
 // The environment is given to the program's own reading of it.
 func TestComposeGivesTheWorkerSettingsThatItTakes(t *testing.T) {
 	t.Parallel()
 	env := compose(t).Services["worker"].Environment
-	secretFile := filepath.Join(t.TempDir(), "secret")
-	require.NoError(t, os.WriteFile(secretFile, []byte("s"), 0o600))
+	secretFile := aFile(t)
 	loader := config.Bind(pflag.NewFlagSet("", pflag.ContinueOnError))
 	cfg, err := loader.Load(func(name string) (string, bool) {
 		if name == "NITRO_CLIENT_SECRET_FILE" {
