@@ -16,24 +16,40 @@ type berths struct {
 	files   *semaphore.Weighted
 	lobby   *semaphore.Weighted
 	onBoard *semaphore.Weighted
-	inUse   atomic.Int64
+
+	inUse, inLobby, aboard atomic.Int64
 }
 
 func newBerths(total int) *berths {
 	return &berths{
-		total: total,
-		files: semaphore.NewWeighted(int64(total)),
-		lobby: semaphore.NewWeighted(int64(total)),
-
+		total:   total,
+		files:   semaphore.NewWeighted(int64(total)),
+		lobby:   semaphore.NewWeighted(int64(total)),
 		onBoard: semaphore.NewWeighted(2 * int64(total)),
 	}
 }
 
 // enter takes a finished job in, or reports false when there are too many. The
 // job exits when it has been concluded.
-func (b *berths) enter() bool { return b.onBoard.TryAcquire(1) }
+func (b *berths) enter() bool {
+	if !b.onBoard.TryAcquire(1) {
+		return false
+	}
+	b.aboard.Add(1)
+	return true
+}
 
-func (b *berths) exit() { b.onBoard.Release(1) }
+func (b *berths) exit() {
+	b.aboard.Add(-1)
+	b.onBoard.Release(1)
+}
+
+// places is about how many more finished jobs would be taken in and boarded
+// now.
+func (b *berths) places() int {
+	free := 2*int64(b.total) - max(b.aboard.Load(), b.inUse.Load()+b.inLobby.Load())
+	return int(max(free, 0))
+}
 
 // board takes the first slot of a job, waiting for it in the lobby. It reports
 // false when the lobby is full. waiting is called before it waits.
@@ -45,7 +61,9 @@ func (b *berths) board(ctx context.Context, waiting func()) (bool, error) {
 	if !b.lobby.TryAcquire(1) {
 		return false, nil
 	}
+	b.inLobby.Add(1)
 	defer b.lobby.Release(1)
+	defer b.inLobby.Add(-1)
 	waiting()
 	return true, b.take(ctx)
 }

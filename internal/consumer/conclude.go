@@ -85,6 +85,7 @@ func (w *Worker) carry(l lane, msg *nats.Msg) {
 	span := w.follow(d)
 	defer span.End()
 	j, answer, c := w.journey(d)
+	w.slots.polled(l, c.kind == undecided)
 	if c.kind == undecided {
 		c = w.ferry(d, &j, answer)
 		defer d.leave()
@@ -124,7 +125,7 @@ func (w *Worker) ferry(d *delivery, j *job.Job, answer job.Answer) conclusion {
 	}
 	d.leave = func() {
 		w.berths.exit()
-		w.turns.leave(time.Now())
+		w.slots.vacated()
 	}
 	return w.transfer(d.work, j, answer, d.freeSlot)
 }

@@ -23,23 +23,30 @@ func (l lane) String() string {
 // always keep one slot in eight, and so does an idle lane that listens.
 const shareOf = 8
 
+// memory is over how many polls the share of finished jobs is averaged.
+const memory = 16
+
 // slots hands out the poll slots. A slot is taken before a message is asked
 // for, so that none waits in a buffer while its ack wait burns.
 type slots struct {
 	total, share int
-	paced        bool // one message a request: a poll rate is set
+	paced        bool       // one message a request: a poll rate is set
+	places       func() int // how many more finished jobs the pod has a place for
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever a slot may have come free
-	busy    [lanes]int
-	backlog [lanes]uint64 // what the broker said that it still has
-	passed  int           // paced requests of due jobs since the last fresh one
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced whenever a slot may have come free
+	busy     [lanes]int
+	backlog  [lanes]uint64  // what the broker said that it still has
+	finished [lanes]float64 // share of the last polls that found a result
+	passed   int            // paced requests of due jobs since the last fresh one
 }
 
 // newSlots has at least one slot for each lane, lest one of them never moves.
-func newSlots(total int, paced bool) *slots {
+func newSlots(total int, paced bool, places func() int) *slots {
 	total = max(total, int(lanes))
-	return &slots{total: total, share: max(1, total/shareOf), paced: paced, changed: make(chan struct{})}
+	return &slots{
+		total: total, share: max(1, total/shareOf), paced: paced, places: places, changed: make(chan struct{}),
+	}
 }
 
 // request is how many messages a lane may ask for now.
@@ -92,7 +99,7 @@ func (s *slots) allowed(l lane) request {
 			return request{}
 		}
 	}
-	if spare <= 0 {
+	if spare = min(spare, s.welcome(l)-s.busy[l]); spare <= 0 {
 		return request{}
 	}
 	if s.backlog[l] == 0 {
@@ -102,6 +109,37 @@ func (s *slots) allowed(l lane) request {
 		spare = int(s.backlog[l]) //nolint:gosec // less than spare, which is an int
 	}
 	return request{count: spare, backlog: true}
+}
+
+// welcome is how many jobs of a lane may be in hand: as many as are likely to
+// bring no more results than there are places for, and enough that one is
+// always asked about. Any more would be polled in vain, and leave the queue in
+// which another pod may find them. Places are for due jobs first.
+func (s *slots) welcome(l lane) int {
+	places := s.places()
+	if l == fresh && s.backlog[due] > 0 {
+		places = 0
+	}
+	return int(float64(max(places, 1)) / max(s.finished[l], 1/float64(s.total)))
+}
+
+// polled notes whether a job of the lane turned out to have a result.
+func (s *slots) polled(l lane, finished bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var share float64
+	if finished {
+		share = 1
+	}
+	s.finished[l] += (share - s.finished[l]) / memory
+	s.wake()
+}
+
+// vacated notes that a finished job has given its place back.
+func (s *slots) vacated() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wake()
 }
 
 // add counts a slot for a message that arrives after its request's slots were

@@ -8,9 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func plenty() int { return 1000 }
+
 func TestIdleLaneListensWithItsShare(t *testing.T) {
 	t.Parallel()
-	s := newSlots(64, false)
+	s := newSlots(64, false, plenty)
 	req, err := s.take(t.Context(), due)
 	require.NoError(t, err)
 	require.Equal(t, request{count: 8}, req)
@@ -19,7 +21,7 @@ func TestIdleLaneListensWithItsShare(t *testing.T) {
 func TestBacklogTakesAllButTheOthersShare(t *testing.T) {
 	t.Parallel()
 	for _, l := range []lane{due, fresh} {
-		s := newSlots(64, false)
+		s := newSlots(64, false, plenty)
 		s.note(l, 1000)
 		req, err := s.take(t.Context(), l)
 		require.NoError(t, err)
@@ -32,7 +34,7 @@ func TestBacklogTakesAllButTheOthersShare(t *testing.T) {
 
 func TestRequestIsNeverLargerThanTheBacklog(t *testing.T) {
 	t.Parallel()
-	s := newSlots(64, false)
+	s := newSlots(64, false, plenty)
 	s.note(fresh, 3)
 	req, err := s.take(t.Context(), fresh)
 	require.NoError(t, err)
@@ -41,7 +43,7 @@ func TestRequestIsNeverLargerThanTheBacklog(t *testing.T) {
 
 func TestFreshJobsKeepOneSlotInEight(t *testing.T) {
 	t.Parallel()
-	s := newSlots(64, false)
+	s := newSlots(64, false, plenty)
 	s.note(due, 1000)
 	s.note(fresh, 1000)
 	var taken [lanes]int
@@ -55,7 +57,7 @@ func TestFreshJobsKeepOneSlotInEight(t *testing.T) {
 
 func TestTakeWaitsForARelease(t *testing.T) {
 	t.Parallel()
-	s := newSlots(2, false)
+	s := newSlots(2, false, plenty)
 	_, err := s.take(t.Context(), due)
 	require.NoError(t, err)
 	taken := make(chan request)
@@ -74,7 +76,7 @@ func TestTakeWaitsForARelease(t *testing.T) {
 
 func TestTakeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	s := newSlots(2, false)
+	s := newSlots(2, false, plenty)
 	_, err := s.take(t.Context(), due)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -86,7 +88,7 @@ func TestTakeEndsWithItsContext(t *testing.T) {
 
 func TestPacedLanesShareTheRate(t *testing.T) {
 	t.Parallel()
-	s := newSlots(64, true)
+	s := newSlots(64, true, plenty)
 	s.note(due, 1000)
 	s.note(fresh, 1000)
 	served := [lanes]int{}
@@ -102,10 +104,51 @@ func TestPacedLanesShareTheRate(t *testing.T) {
 
 func TestSingleSlotServesBothLanes(t *testing.T) {
 	t.Parallel()
-	s := newSlots(1, false)
+	s := newSlots(1, false, plenty)
 	for _, l := range []lane{due, fresh} {
 		req, err := s.take(t.Context(), l)
 		require.NoError(t, err)
 		require.Equal(t, 1, req.count)
 	}
+}
+
+// TestJobsAreTakenForThePlacesThereAre: as many as are likely to need no more,
+// at least one, and without a bound when none has a result.
+func TestJobsAreTakenForThePlacesThereAre(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		places   int
+		finished float64
+		backlog  uint64
+		want     int
+	}{
+		"no result so far":        {places: 0, finished: 0, want: 56},
+		"all have one":            {places: 20, finished: 1, want: 20},
+		"all have one, no place":  {places: 0, finished: 1, want: 1},
+		"a quarter has, no place": {places: 0, finished: 0.25, want: 4},
+		"a quarter has one":       {places: 5, finished: 0.25, want: 20},
+		"places are for due jobs": {places: 5, finished: 1, backlog: 1, want: 1},
+	} {
+		s := newSlots(64, false, func() int { return c.places })
+		s.finished[fresh] = c.finished
+		s.note(fresh, 1000)
+		s.note(due, c.backlog)
+		req, _ := s.tryTake(fresh)
+		require.Equal(t, c.want, req.count, name)
+	}
+}
+
+func TestShareOfFinishedJobsFollowsThePolls(t *testing.T) {
+	t.Parallel()
+	s := newSlots(64, false, plenty)
+	for range 100 {
+		s.polled(due, true)
+		s.polled(fresh, false)
+	}
+	require.InDelta(t, 1, s.finished[due], 0.01)
+	require.Zero(t, s.finished[fresh])
+	for i := range 1000 {
+		s.polled(fresh, i%4 == 0)
+	}
+	require.InDelta(t, 0.25, s.finished[fresh], 0.1)
 }

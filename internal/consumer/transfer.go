@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/retry"
 	"go.uber.org/zap"
 )
 
@@ -37,14 +38,18 @@ func (w *Worker) transfer(ctx context.Context, j *job.Job, answer job.Answer, fr
 	return settle(event)
 }
 
+// crowdBackoff is between two looks of a job for a transfer slot. Its result
+// lives for many times the longest.
+var crowdBackoff = retry.Policy{Initial: 500 * time.Millisecond, Max: 10 * time.Second, Multiplier: 2}
+
 // crowdedOut sends a finished job back that has no transfer slot: at first at
-// once, for another pod may have one, then at its turn.
+// once, for another pod may have one. It is the exception; see [slots.welcome].
 func (w *Worker) crowdedOut(j *job.Job) conclusion {
 	j.Crowded++
 	if j.Crowded == 1 {
 		return waitUncharged(0, causeNoSlot)
 	}
-	return waitUncharged(w.turns.take(time.Now()), causeNoSlot)
+	return waitUncharged(crowdBackoff.Delay(j.Crowded-2), causeNoSlot)
 }
 
 // storeResult stores a payload or the files, and returns the data of the event. It

@@ -42,7 +42,6 @@ type Worker struct {
 	slots    *slots
 	polling  *semaphore.Weighted // a slot is a message in hand; this is a poll
 	berths   *berths
-	turns    turns
 	passages passages
 	throttle *throttle
 	apiGate  *gate // closed: nothing is polled
@@ -70,11 +69,11 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		metrics:  newMetrics(deps.Metrics),
 		tracer:   deps.Tracer,
 		broker:   broker{nc: deps.Conn, js: js, names: cfg.Names},
-		slots:    newSlots(cfg.Polls, cfg.PollRate > 0),
 		polling:  semaphore.NewWeighted(int64(cfg.Polls)),
 		berths:   newBerths(cfg.Transfers),
 		throttle: &throttle{backoff: cfg.Backoff},
 	}
+	w.slots = newSlots(cfg.Polls, cfg.PollRate > 0, w.berths.places)
 	w.broker.repair = w.repair
 	w.broker.trouble = &trouble{health: deps.Health}
 	w.apiGate = &gate{condition: "api", probe: deps.API.Probe, health: deps.Health}
