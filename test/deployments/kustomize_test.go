@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// build returns the manifests of a folder of deployments/kustomize by kind, as
+// build returns the manifests of a folder of deployments/kustomize by their keys, as
 // `kubectl kustomize` prints them.
 func build(t *testing.T, folder string) map[string]manifest {
 	t.Helper()
@@ -27,8 +27,8 @@ func build(t *testing.T, folder string) map[string]manifest {
 		require.NoError(t, err)
 		var doc manifest
 		require.NoError(t, yaml.UnmarshalStrict(text, &doc))
-		require.NotContains(t, all, doc["kind"])
-		all[doc["kind"].(string)] = doc
+		require.NotContains(t, all, keyOf(t, doc))
+		all[keyOf(t, doc)] = doc
 	}
 	return all
 }
@@ -51,6 +51,8 @@ extraEnv: [{name: AWS_REGION, value: eu-central-1}]
 serviceAccount: {annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::111122223333:role/jobferry"}}
 networkPolicy: {enabled: true}
 serviceMonitor: {enabled: true}
+prometheusRule: {enabled: true}
+dashboard: {enabled: true}
 keda: {enabled: true}
 `
 )
@@ -87,7 +89,7 @@ func TestKustomizeMakesWhatTheChartMakes(t *testing.T) {
 	t.Parallel()
 	for name, values := range map[string]string{"base": likeTheBase, "example": likeTheExample} {
 		have, want := build(t, name), render(t, values)
-		delete(have, "ConfigMap") // whose settings are compared below
+		delete(have, "jobferry") // whose settings are compared below
 		require.Equal(t, slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(have)), name)
 		for kind := range want {
 			require.Equal(t, withoutOrigin(t, want[kind]), withoutOrigin(t, have[kind]), "%s: %s", name, kind)
@@ -118,8 +120,8 @@ func effective(t *testing.T, workload, settings manifest) map[string]string {
 func TestKustomizeSetsWhatTheChartSets(t *testing.T) {
 	t.Parallel()
 	have, want := build(t, "example"), render(t, likeTheExample)
-	require.Equal(t, effective(t, want["Deployment"], nil), effective(t, have["Deployment"], have["ConfigMap"]))
-	setup := effective(t, have["Job"], have["ConfigMap"])
+	require.Equal(t, effective(t, want["Deployment"], nil), effective(t, have["Deployment"], have["jobferry"]))
+	setup := effective(t, have["Job"], have["jobferry"])
 	for name, value := range variables(t, want["Job"]) {
 		require.Equal(t, value, setup[name], name)
 	}
@@ -148,7 +150,7 @@ func TestKustomizeMountsTheSecretsWhole(t *testing.T) {
 func TestKustomizeGivesTheWorkerSettingsThatItTakes(t *testing.T) {
 	t.Parallel()
 	all := build(t, "example")
-	env := effective(t, all["Deployment"], all["ConfigMap"])
+	env := effective(t, all["Deployment"], all["jobferry"])
 	for name, value := range env {
 		if dir, file := filepath.Split(value); dir == "/etc/jobferry/" {
 			require.Equal(t, name, file)

@@ -29,8 +29,11 @@ func validate(t *testing.T, doc manifest) error {
 	kind := at(t, doc, "kind").(string)
 	text, err := json.Marshal(doc)
 	require.NoError(t, err)
-	if kind == "ServiceMonitor" { // the operator publishes its types as a module, and its schemas not
+	switch kind { // the operator publishes its types as a module, and its schemas not
+	case "ServiceMonitor":
 		return yaml.UnmarshalStrict(text, new(monitoring.ServiceMonitor))
+	case "PrometheusRule":
+		return yaml.UnmarshalStrict(text, new(monitoring.PrometheusRule))
 	}
 	require.Contains(t, schemas, kind)
 	schema, err := jsonschema.NewCompiler().Compile("testdata/schemas/" + schemas[kind])

@@ -41,6 +41,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{- /* The stream of submissions; the names of the others begin with its name. */ -}}
+{{- define "jobferry.stream" -}}
+{{- .Values.settings.WORKER_SUBJECT_PREFIX | replace "." "_" | upper -}}
+{{- end }}
+
 {{- define "jobferry.port" -}}
 {{- regexFind "[0-9]+$" .Values.settings.WORKER_HTTP_ADDR -}}
 {{- end }}
