@@ -120,10 +120,10 @@ func TestPolicyOfTheChartNamesEveryBucket(t *testing.T) {
 			Resource any
 		}
 	}
-	text := permissions(t, `S3_BUCKET: a, S3_ALLOWED_BUCKETS: "b, c"`)["s3-worker.json"].(string)
+	text := permissions(t, `S3_BUCKET: a, S3_ALLOWED_BUCKETS: "b, arn:aws:s3:eu-west-1:1:accesspoint/c"`)["s3-worker.json"].(string)
 	require.NoError(t, json.Unmarshal([]byte(text), &policy))
 	require.Len(t, policy.Statement, 2)
-	require.Equal(t, []any{"arn:aws:s3:::a", "arn:aws:s3:::b", "arn:aws:s3:::c"}, policy.Statement[0].Resource)
-	require.Equal(t, []any{"arn:aws:s3:::a/*", "arn:aws:s3:::b/*", "arn:aws:s3:::c/*"}, policy.Statement[1].Resource)
+	require.Equal(t, []any{"arn:aws:s3:::a", "arn:aws:s3:::b", "arn:aws:s3:eu-west-1:1:accesspoint/c"}, policy.Statement[0].Resource)
+	require.Equal(t, []any{"arn:aws:s3:::a/*", "arn:aws:s3:::b/*", "arn:aws:s3:eu-west-1:1:accesspoint/c/object/*"}, policy.Statement[1].Resource)
 	require.True(t, slices.Contains(policy.Statement[1].Action, "s3:PutObject"))
 }
