@@ -51,6 +51,10 @@ type look struct {
 	last    uint64  // sequence of the last event that was read
 }
 
+func newLook(source *atomic.Pointer[Source], log *zap.Logger) *look {
+	return &look{source: source, log: log, tail: []Event{}} // no list of the page's is null
+}
+
 // read makes one reading. What cannot be read is told, not shown as it was.
 func (l *look) read(ctx context.Context) Snapshot {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
