@@ -26,12 +26,18 @@ const patience = 90 * time.Second
 // startMonitored starts a nats-server with JetStream and its monitoring port.
 func startMonitored(t *testing.T) *server.Server {
 	t.Helper()
-	srv, err := server.NewServer(&server.Options{
+	return startServer(t, &server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, HTTPHost: "127.0.0.1", HTTPPort: server.RANDOM_PORT,
 		JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true,
 	})
+}
+
+func startServer(t *testing.T, options *server.Options) *server.Server {
+	t.Helper()
+	srv, err := server.NewServer(options)
 	require.NoError(t, err)
 	srv.Start()
+	require.True(t, srv.ReadyForConnections(patience))
 	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
 	return srv
 }
@@ -80,13 +86,13 @@ func settings(natsURL, apiURL string) config.Config {
 }
 
 // startWorker runs a worker until the returned function is called.
-func startWorker(t *testing.T, natsURL, apiURL string) (stop func()) {
+func startWorker(t *testing.T, cfg config.Config) (stop func()) {
 	t.Helper()
 	t.Setenv("AWS_REGION", "us-east-1")
 	t.Setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1") // no job gets that far
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	d, err := daemon.New(settings(natsURL, apiURL), zap.NewNop())
+	d, err := daemon.New(cfg, zap.NewNop())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -143,7 +149,7 @@ func TestWaitingJobsCountForNothingAndDueOnesDo(t *testing.T) {
 	}
 	eventually([2]int64{jobs, 0})
 
-	stop := startWorker(t, srv.ClientURL(), api.APIURL())
+	stop := startWorker(t, settings(srv.ClientURL(), api.APIURL()))
 	eventually([2]int64{0, 0})
 	stop()
 	stream, err := js.Stream(t.Context(), "JOBS_WAIT")
