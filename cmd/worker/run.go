@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
@@ -18,6 +19,7 @@ func run(ctx, stop context.Context, cfg config.Config) error {
 		return err
 	}
 	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
+	daemon.TuneMemory(cfg, os.LookupEnv)
 	d, err := daemon.New(cfg, log)
 	if err != nil {
 		return err

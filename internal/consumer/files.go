@@ -38,11 +38,16 @@ func (w *Worker) storeFiles(ctx context.Context, j job.Job, files []job.File) ([
 			}
 		}
 		free = false
-		group.Go(func() (err error) {
+		store := func() (err error) {
 			defer w.berths.leave()
 			objects[i], err = w.storeFile(groupCtx, j, fileName(i, len(files)), i, file)
 			return err
-		})
+		}
+		if len(files) > 1 {
+			group.Go(store)
+		} else {
+			err = store()
+		}
 	}
 	if free {
 		w.berths.leave()

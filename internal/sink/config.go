@@ -59,6 +59,13 @@ type Config struct {
 	PartSize int64
 }
 
+// UploadBuffers is the most that uploads of unknown length hold in memory, in
+// bytes.
+func (c Config) UploadBuffers() int64 {
+	c = c.withDefaults()
+	return int64(c.Transfers) * c.PartSize
+}
+
 func (c Config) withDefaults() Config {
 	if c.Transfers == 0 {
 		c.Transfers = defaultTransfers

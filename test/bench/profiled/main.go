@@ -36,6 +36,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	daemon.TuneMemory(cfg, os.LookupEnv)
 	d, err := daemon.New(cfg, log)
 	if err != nil {
 		return err
