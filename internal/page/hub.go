@@ -21,6 +21,7 @@ type hub struct {
 
 	mu       sync.Mutex
 	watchers map[chan []byte]struct{}
+	newest   []byte             // reading; nil while nobody watches
 	stop     context.CancelFunc // of the reading; nil while nobody watches
 	closed   bool
 	work     sync.WaitGroup
@@ -30,8 +31,9 @@ func newHub(limit int, begin func() reader) *hub {
 	return &hub{limit: limit, begin: begin, watchers: map[chan []byte]struct{}{}}
 }
 
-// join returns a channel with the newest reading, closed when the hub is; nil
-// when there are too many already. leave is to be called once.
+// join returns a channel with the newest reading, which is there at once if
+// others watch; closed when the hub is; nil when there are too many already.
+// leave is to be called once.
 func (h *hub) join() (readings <-chan []byte, leave func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,6 +41,9 @@ func (h *hub) join() (readings <-chan []byte, leave func()) {
 		return nil, nil
 	}
 	watcher := make(chan []byte, 1)
+	if h.newest != nil {
+		watcher <- h.newest
+	}
 	h.watchers[watcher] = struct{}{}
 	if h.stop == nil {
 		ctx, stop := context.WithCancel(context.Background())
@@ -54,7 +59,7 @@ func (h *hub) leave(watcher chan []byte) {
 	delete(h.watchers, watcher)
 	if len(h.watchers) == 0 && h.stop != nil {
 		h.stop()
-		h.stop = nil
+		h.stop, h.newest = nil, nil
 	}
 }
 
@@ -69,7 +74,7 @@ func (h *hub) run(ctx context.Context) {
 			return
 		}
 		if body, err := json.Marshal(snapshot); err == nil {
-			h.publish(body)
+			h.publish(ctx, body)
 		}
 		select {
 		case <-ticker.C:
@@ -79,13 +84,15 @@ func (h *hub) run(ctx context.Context) {
 	}
 }
 
-// publish replaces what a slow watcher has not taken.
-func (h *hub) publish(body []byte) {
+// publish replaces what a slow watcher has not taken, unless the reading has
+// been stopped.
+func (h *hub) publish(ctx context.Context, body []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
+	if h.closed || ctx.Err() != nil { // nobody has watched since
 		return
 	}
+	h.newest = body
 	for watcher := range h.watchers {
 		select {
 		case <-watcher:
