@@ -25,9 +25,6 @@ const (
 	// headerTimeout runs from the end of the body, which S3 answers only after
 	// it has checked and replicated it.
 	headerTimeout = 60 * time.Second
-	// stallTimeout is how long a single write may wait for the store to take
-	// bytes.
-	stallTimeout = 60 * time.Second
 )
 
 // defaultRegion is what a store without regions is signed with, and the one
@@ -138,17 +135,6 @@ func tune(transfers int) func(*http.Transport) {
 		t.ResponseHeaderTimeout = headerTimeout
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, transfers
 	}
-}
-
-// watchedConn gives up on a store that takes no more bytes.
-type watchedConn struct{ net.Conn }
-
-// Write implements the interface.
-func (c watchedConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
 }
 
 func notNil(what string, ok bool) error {

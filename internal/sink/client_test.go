@@ -2,13 +2,10 @@ package sink
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/prometheus/client_golang/prometheus"
@@ -154,37 +151,4 @@ func TestProbeEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, plainStore(t).Probe(ctx), context.Canceled)
-}
-
-// TestWatchedConnGivesUp has a peer that takes nothing.
-func TestWatchedConnGivesUp(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		defer near.Close()
-		defer far.Close()
-		start := time.Now()
-		_, err := watchedConn{near}.Write([]byte("anyone?"))
-		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-		require.Equal(t, stallTimeout, time.Since(start))
-	})
-}
-
-func TestWatchedConnIsPatientWithASlowPeer(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		near, far := net.Pipe()
-		defer near.Close()
-		defer far.Close()
-		go func() {
-			for range 3 {
-				<-time.After(stallTimeout - time.Second) // by the test's own clock
-				_, _ = far.Read(make([]byte, 1))
-			}
-		}()
-		for range 3 {
-			_, err := watchedConn{near}.Write([]byte("x"))
-			require.NoError(t, err)
-		}
-	})
 }

@@ -1,0 +1,80 @@
+package sink
+
+import (
+	"bytes"
+	"crypto/rand"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestWatchedConnGivesUp has a peer that takes nothing.
+func TestWatchedConnGivesUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		start := time.Now()
+		_, err := watchedConn{near}.Write([]byte("anyone?"))
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.Equal(t, stallTimeout, time.Since(start))
+	})
+}
+
+func TestWatchedConnIsPatientWithASlowPeer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		go func() {
+			for range 3 {
+				<-time.After(stallTimeout - time.Second) // by the test's own clock
+				_, _ = far.Read(make([]byte, 1))
+			}
+		}()
+		for range 3 {
+			_, err := watchedConn{near}.Write([]byte("x"))
+			require.NoError(t, err)
+		}
+	})
+}
+
+// TestWatchedConnCopiesBodies of any size, and gives up on a peer that takes
+// only the beginning of one.
+func TestWatchedConnCopiesBodies(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int64{0, 1, smallBody, smallBody + 1, 3*largePiece + 7} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe()
+			body := make([]byte, size)
+			_, err := rand.Read(body)
+			require.NoError(t, err)
+			got := make(chan []byte)
+			go func() {
+				all, _ := io.ReadAll(far)
+				got <- all
+			}()
+			n, err := watchedConn{near}.ReadFrom(io.LimitReader(bytes.NewReader(body), size))
+			require.NoError(t, err)
+			require.Equal(t, size, n)
+			require.NoError(t, near.Close())
+			require.True(t, bytes.Equal(body, <-got))
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		go func() { _, _ = far.Read(make([]byte, 10)) }()
+		n, err := watchedConn{near}.ReadFrom(bytes.NewReader(make([]byte, 2*largePiece)))
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.Equal(t, int64(10), n)
+	})
+}
