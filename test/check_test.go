@@ -2,6 +2,8 @@ package test
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,8 +43,8 @@ func TestCheckOfWhatIsRight(t *testing.T) {
 	w.must("setup")
 	tried, _ := w.checks(0)
 	require.Equal(t, []string{
-		"nats connection", "stream JOBS", "consumer jobferry of JOBS", "pull from JOBS",
-		"stream JOBS_WAIT", "publish jobs.wait.jobferry-check", "consumer jobferry of JOBS_WAIT", "pull from JOBS_WAIT",
+		"nats connection", "stream JOBS", "consumer jobferry of JOBS", "pull from JOBS", "acknowledge in JOBS",
+		"stream JOBS_WAIT", "publish jobs.wait.jobferry-check", "consumer jobferry of JOBS_WAIT", "pull from JOBS_WAIT", "acknowledge in JOBS_WAIT",
 		"stream JOBS_EVENTS", "publish jobs.events.completed.jobferry-check", "publish jobs.events.rejected.JOBS.0",
 		"job API", "bucket", "store an object", "read it", "delete it",
 	}, tried)
@@ -80,4 +82,27 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 	_, wrong = w.checks(1, "NATS_URL", "nats://127.0.0.1:1")
 	require.Contains(t, wrong["nats connection"], "127.0.0.1:1")
 	require.Contains(t, wrong, "job API", "the rest is tried all the same")
+}
+
+// TestCheckTriesThePermissions: with exactly a worker's there is nothing wrong,
+// and each that is missing is named.
+func TestCheckTriesThePermissions(t *testing.T) {
+	t.Parallel()
+	w := permittedWorld(t, "")
+	w.runs("admin", "setup")
+	_, wrong := w.checks(0, "NATS_USER", "worker", "NATS_PASSWORD", natsPassword)
+	require.Empty(t, wrong)
+
+	taken := map[string]string{
+		"acknowledge in JOBS":              "$JS.ACK.JOBS.jobferry.>",
+		"pull from JOBS_WAIT":              "$JS.API.CONSUMER.MSG.NEXT.JOBS_WAIT.jobferry",
+		"publish jobs.wait.jobferry-check": "jobs.wait.*",
+	}
+	w = permittedWorld(t, "worker", slices.Collect(maps.Values(taken))...)
+	w.runs("admin", "setup")
+	_, wrong = w.checks(1, "NATS_USER", "worker", "NATS_PASSWORD", natsPassword)
+	require.Len(t, wrong, len(taken), "%v", wrong)
+	for what, permission := range taken {
+		require.Contains(t, wrong[what], strings.TrimSuffix(permission, "*"), what)
+	}
 }

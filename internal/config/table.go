@@ -111,7 +111,7 @@ func workerSettings() []Setting {
 			into(func(c *Config) *time.Duration { return &c.Worker.EventsMaxAge }, durationFrom(time.Second))),
 		row(SectionWork, "WORKER_DRAIN_TIMEOUT", "25s", "how long running transfers may go on after SIGTERM",
 			into(func(c *Config) *time.Duration { return &c.Worker.DrainTimeout }, duration)),
-		row(SectionWork, "WORKER_HTTP_ADDR", ":8080", "where /livez, /readyz and /metrics are served",
+		row(SectionWork, "WORKER_HTTP_ADDR", ":8080", "where the live page, /livez, /readyz and /metrics are served",
 			into(func(c *Config) *string { return &c.Worker.HTTPAddr }, listenAddr)),
 		row(SectionLog, "WORKER_LOG_LEVEL", "info", "debug, info, warn or error",
 			into(func(c *Config) *string { return &c.Worker.LogLevel }, oneOf("debug", "info", "warn", "error"))),

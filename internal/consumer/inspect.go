@@ -18,6 +18,9 @@ const inspectLimit = 3 * time.Second
 // probeID stands in the place of a job in the subjects that an inspection tries.
 const probeID job.ID = "jobferry-check"
 
+// neverStored is a sequence that no stream comes to.
+const neverStored = "4611686018427387904" // 2^62
+
 // errorStreamMismatch is the broker's error code for a message that expects
 // another stream: proof that it may be published, and that it was not stored.
 const errorStreamMismatch jetstream.ErrorCode = 10060
@@ -106,10 +109,10 @@ func (i inspection) publish(ctx context.Context, subject string) {
 }
 
 func (i inspection) consumer(ctx context.Context, stream string, want jetstream.ConsumerConfig) {
-	ctx, cancel := context.WithTimeout(ctx, inspectLimit)
+	looking, cancel := context.WithTimeout(ctx, inspectLimit)
 	defer cancel()
 	what := fmt.Sprintf("consumer %s of %s", want.Durable, stream)
-	have, err := i.js.Consumer(ctx, stream, want.Durable)
+	have, err := i.js.Consumer(looking, stream, want.Durable)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):
 		i.report(what, "not there yet: `worker run` creates it, and `worker setup`", nil)
@@ -123,8 +126,20 @@ func (i inspection) consumer(ctx context.Context, stream string, want jetstream.
 	i.report(what, fmt.Sprintf("%d pending", have.CachedInfo().NumPending), err)
 	// Not a pull request, so the broker says so, and hands out nothing.
 	pulls := "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + want.Durable
-	_, err = i.nc.RequestWithContext(ctx, pulls, []byte("{"))
-	i.report("pull from "+stream, "allowed", unanswered(pulls, err))
+	i.request(ctx, "pull from "+stream, pulls, pulls, "{")
+	// Progress of a message that there never was: the broker answers, and has
+	// nothing to do.
+	acks := "$JS.ACK." + stream + "." + want.Durable
+	i.request(ctx, "acknowledge in "+stream, acks+".1."+neverStored+".1.0.0", acks+".>", "+WPI")
+}
+
+// request tries whether a subject may be published to, with a request that
+// changes nothing. allow is what has to be allowed where it may not.
+func (i inspection) request(ctx context.Context, what, subject, allow, body string) {
+	ctx, cancel := context.WithTimeout(ctx, inspectLimit)
+	defer cancel()
+	_, err := i.nc.RequestWithContext(ctx, subject, []byte(body))
+	i.report(what, "allowed", unanswered(allow, err))
 }
 
 // unanswered explains why a request was not answered.

@@ -37,7 +37,7 @@ func Check(ctx context.Context, cfg config.Config, report consumer.Report) error
 func checkBroker(ctx context.Context, cfg config.NATS, settings consumer.Config, report consumer.Report) error {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	nc, err := broker.ConnectOnce(ctx, cfg, "jobferry check", zap.NewNop())
+	nc, err := broker.ConnectOnce(ctx, cfg, "jobferry worker check", zap.NewNop())
 	if err != nil {
 		report("nats connection", "", err)
 		return nil

@@ -44,7 +44,7 @@ func Start(ctx context.Context, addr string, h *Health, metrics prometheus.Gathe
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("serve /livez, /readyz and /metrics: %w; set another WORKER_HTTP_ADDR", err)
+		return nil, fmt.Errorf("serve the live page, /livez, /readyz and /metrics: %w; set another WORKER_HTTP_ADDR", err)
 	}
 	errorLog, err := zap.NewStdLogAt(log.Named("http"), zap.DebugLevel)
 	if err != nil {
