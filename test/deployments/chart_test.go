@@ -219,9 +219,3 @@ func TestSetupGetsOnlyWhatItNeeds(t *testing.T) {
 	require.Len(t, sources, 2)
 	require.Equal(t, "nats-setup", at(t, sources, 1, "secret", "name"), "its own credentials beat the worker's")
 }
-
-func TestMemoryLimitIsToldToTheRuntime(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, "460MiB", variables(t, render(t, enough)["Deployment"])["GOMEMLIMIT"], "90 % of 512Mi")
-	require.Equal(t, "1843MiB", variables(t, render(t, everything)["Deployment"])["GOMEMLIMIT"], "90 % of 2Gi")
-}

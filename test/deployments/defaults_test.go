@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/spf13/pflag"
@@ -96,16 +95,6 @@ func TestComposeIsOfOnePiece(t *testing.T) {
 	for _, name := range []string{"nats-1", "s3"} {
 		require.Equal(t, "127.0.0.1", services[name].Ports[0].HostIP, "for this machine alone")
 	}
-}
-
-func TestComposeGivesAWorkerTheMemoryOfAPod(t *testing.T) {
-	t.Parallel()
-	worker := compose(t).Services["worker"]
-	inChart := at(t, render(t, enough)["Deployment"], "spec", "template", "spec", "containers", 0)
-	limit, err := humanize.ParseBytes(strings.Replace(at(t, inChart, "resources", "limits", "memory").(string), "Mi", "MiB", 1))
-	require.NoError(t, err)
-	require.EqualValues(t, limit, worker.MemLimit)
-	require.Equal(t, variables(t, render(t, enough)["Deployment"])["GOMEMLIMIT"], *worker.Environment["GOMEMLIMIT"])
 }
 
 // grace are the seconds that the chart's pods get to end.

@@ -57,16 +57,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- add (sub (unixEpoch $end | int64) (unixEpoch $start | int64)) 10 -}}
 {{- end }}
 
-{{- /* 90 % of the memory limit; nothing where its unit is another. */ -}}
-{{- define "jobferry.memoryLimit" -}}
-{{- $limit := dig "limits" "memory" "" .Values.resources -}}
-{{- if hasSuffix "Mi" $limit -}}
-{{- printf "%dMiB" (mulf (trimSuffix "Mi" $limit | float64) 0.9 | int64) -}}
-{{- else if hasSuffix "Gi" $limit -}}
-{{- printf "%dMiB" (mulf (trimSuffix "Gi" $limit | float64) 1024 0.9 | int64) -}}
-{{- end -}}
-{{- end }}
-
 {{- /* The environment: settings and files. Takes settings, files and prefix: which variables. */ -}}
 {{- define "jobferry.env" -}}
 {{- range $name, $value := .settings }}
