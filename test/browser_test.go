@@ -90,7 +90,7 @@ func (w *world) wait(b *tab) {
 	b.counts("waiting", 14)
 	b.rows("next", 12)
 	b.shows("more", "12 of 14")
-	b.until(`/^waiting-\d\d\t1\t\d\d min$/m.test(document.getElementById("next").innerText)`)
+	b.until(`/^waiting-\d\d\t2\t\d\d min$/m.test(document.getElementById("next").innerText)`)
 }
 
 // transfer has more jobs in hand than there are slots in all pods.

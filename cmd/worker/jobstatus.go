@@ -20,7 +20,7 @@ type jobStatus struct {
 	State       fleet.State       `json:"state"`
 	Since       time.Time         `json:"since"`
 	Until       time.Time         `json:"until,omitzero"`
-	Attempt     int               `json:"attempt,omitempty"`
+	Attempt     int               `json:"attempt,omitempty"` // the next one, from 1
 	Polls       int               `json:"polls,omitempty"`
 	SubmittedAt time.Time         `json:"submittedAt,omitzero"`
 	Deadline    time.Time         `json:"deadline,omitzero"`
@@ -36,11 +36,14 @@ func newJobStatus(at fleet.Whereabouts) jobStatus {
 	j := at.Job
 	s := jobStatus{
 		JobID: j.ID, State: at.State, Since: at.Since, Until: at.Until,
-		Attempt: j.Attempt, Polls: j.Polls, SubmittedAt: j.SubmittedAt,
+		Polls: j.Polls, SubmittedAt: j.SubmittedAt,
 		Bucket: j.Bucket, Prefix: j.Prefix, Metadata: j.Metadata, event: at.Event,
 	}
 	if at.State != fleet.Submitted { // before that the worker's own may count
 		s.Deadline = j.Deadline
+	}
+	if at.State != fleet.Settled {
+		s.Attempt = j.Attempt + 1
 	}
 	if at.Event != nil {
 		s.Event = at.Event.Body
@@ -80,7 +83,7 @@ func (s jobStatus) state() string {
 	case fleet.Submitted:
 		return "submitted; no worker has taken it yet"
 	case fleet.Waiting:
-		return fmt.Sprintf("waiting until %s for attempt %d", moment(s.Until), s.Attempt+1)
+		return fmt.Sprintf("waiting until %s for attempt %d", moment(s.Until), s.Attempt)
 	case fleet.Due:
 		return fmt.Sprintf("due for %v; no worker has taken it yet", brief(time.Since(s.Since)))
 	default:

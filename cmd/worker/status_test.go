@@ -86,7 +86,7 @@ $`, stdout)
 	var status map[string]any
 	require.NoError(t, json.Unmarshal([]byte(stdout), &status))
 	require.Equal(t, "waiting", status["state"])
-	require.InDelta(t, 2, status["attempt"], 0)
+	require.InDelta(t, 3, status["attempt"], 0, "as people are told")
 	require.NotContains(t, status, "event")
 
 	event := w.settle(failed("a"))

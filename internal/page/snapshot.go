@@ -41,7 +41,7 @@ type Jobs struct {
 type Waiting struct {
 	Job     job.ID    `json:"job"`
 	Until   time.Time `json:"until"`
-	Attempt int       `json:"attempt"`
+	Attempt int       `json:"attempt"` // the next one, from 1
 }
 
 // Event is a terminal event, as far as it is shown.
