@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -47,6 +48,22 @@ func TestRun(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(dir, "lab-*"))
 	require.NoError(t, err)
 	require.Empty(t, left, "a run takes its servers' data away")
+}
+
+// TestRunWithProfiles shows whose code the time of both programs goes to.
+func TestRunWithProfiles(t *testing.T) {
+	t.Parallel()
+	var table bytes.Buffer
+	err := run(t.Context(), []string{
+		"--workload", "small-100k", "--runs", "1", "--scale", "0.05", "--store", "discard",
+		"--dir", t.TempDir(), "--profile", filepath.Join(t.TempDir(), "profiles"),
+	}, &table, io.Discard)
+	require.NoError(t, err)
+	for _, program := range []string{"worker", "baseline"} {
+		require.Contains(t, table.String(), "Whose code the CPU time of the "+program+" goes to")
+	}
+	require.Contains(t, table.String(), "AWS SDK")
+	require.Contains(t, table.String(), "internal/fetch")
 }
 
 // requireSamples asserts that everything that can be measured was.

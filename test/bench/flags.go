@@ -64,7 +64,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.StringVar(&s.dir, "dir", "", "folder for the servers' data; a temporary one when not set")
 	flags.StringVar(&s.out, "out", "", "folder for the runs as CSV and JSON, the table and the pictures")
 	flags.BoolVar(&s.markdown, "markdown", false, "print the table as Markdown")
-	flags.StringVar(&s.profile, "profile", "", "folder for CPU and heap profiles; the figures are then not the shipped binary's")
+	flags.StringVar(&s.profile, "profile", "", "empty folder for CPU and heap profiles, of which a summary is shown; the figures are then not the shipped binary's")
 	if err := flags.Parse(args); err != nil {
 		return s, usageError{err}
 	}

@@ -29,6 +29,21 @@ func (r Report) byName() figures.Rows {
 	return rows
 }
 
+// Jobs is how many jobs a program has done in all runs: "worker" or "baseline".
+func (r Report) Jobs(program string) int {
+	count := 0
+	for _, row := range r.Rows {
+		samples := row.Worker
+		if program == "baseline" {
+			samples = row.Baseline
+		}
+		for _, sample := range samples {
+			count += sample.Jobs
+		}
+	}
+	return count
+}
+
 // Missed is how many of the reaches were measured and not met.
 func (r Report) Missed() int {
 	missed := 0
