@@ -23,6 +23,7 @@ func TestEveryKindOfJobSettlesAsItShould(t *testing.T) {
 	w := newWorld(t)
 	p := w.start(map[string]string{"WORKER_LOG_LEVEL": "debug"})
 	p.ready()
+	series := seriesOf(p.metrics(t))
 	samples := simulator.Samples("e2e")
 	for _, sample := range samples {
 		w.api.Add(sample.Job)
@@ -53,6 +54,7 @@ func TestEveryKindOfJobSettlesAsItShould(t *testing.T) {
 		}
 	}
 	w.nothingSecretIn(p)
+	require.Equal(t, series, seriesOf(p.metrics(t)), "no series comes with a job")
 }
 
 // nothingSecretIn looks for secrets and signatures wherever a worker tells

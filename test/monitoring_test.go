@@ -75,6 +75,11 @@ func metricsOf(t *testing.T) map[string]*dto.MetricFamily {
 	t.Helper()
 	p := newWorld(t).start(nil)
 	p.ready()
+	return p.metrics(t)
+}
+
+func (p *process) metrics(t *testing.T) map[string]*dto.MetricFamily {
+	t.Helper()
 	_, body := get(t, p.url()+"/metrics")
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
@@ -110,6 +115,25 @@ func TestQueriesFindTheirMetrics(t *testing.T) {
 			require.True(t, asked[family], "nobody looks at %s", family)
 		}
 	}
+}
+
+// seriesOf are the worker's own series, by name and labels.
+func seriesOf(families map[string]*dto.MetricFamily) []string {
+	var series []string
+	for name, family := range families {
+		if !strings.HasPrefix(name, "jobferry_") {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			for _, label := range metric.GetLabel() {
+				name += "," + label.GetName() + "=" + label.GetValue()
+			}
+			series = append(series, name)
+			name = family.GetName()
+		}
+	}
+	slices.Sort(series)
+	return series
 }
 
 // requireSeries holds a selector against what is exported, and returns the
