@@ -37,6 +37,8 @@ func TestPageShowsTheFleet(t *testing.T) {
 	b.looksGood("busy")
 	b.keepsToItself(shown.url())
 
+	w.nats.Stop()
+	b.shows("state", "Nothing to show: ")
 	shown.signal(syscall.SIGKILL)
 	b.shows("state", "No connection to the worker")
 	b.until("document.getElementById('main').classList.contains('old')")

@@ -30,7 +30,7 @@ func TestPageWithoutAMouse(t *testing.T) {
 	b.counts("failed", 1)
 	b.counts("waiting", 1)
 	b.rows("transfers", 1)
-	for _, v := range views()[1:3] {
+	for _, v := range views()[1:4] {
 		b.look(v)
 		b.tellsWhatItIs(v.name)
 	}

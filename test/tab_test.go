@@ -166,6 +166,7 @@ type view struct {
 func views() []view {
 	return []view{
 		{"phone-light", 390, 844, "light"}, {"phone-dark", 390, 844, "dark"},
+		{"tablet-light", 768, 1024, "light"},
 		{"desktop-light", 1280, 900, "light"}, {"desktop-dark", 1280, 900, "dark"},
 	}
 }
