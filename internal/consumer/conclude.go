@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
-	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
 )
 
@@ -75,8 +74,8 @@ func drop(cause string) conclusion { return conclusion{kind: dropped, cause: cau
 func abandon(err error) conclusion { return conclusion{kind: abandoned, err: err} }
 
 // carry takes one message through its journey.
-func (w *Worker) carry(l lane, msg *nats.Msg) {
-	d, done, err := w.deliver(l, msg)
+func (w *Worker) carry(m message) {
+	d, done, err := w.deliver(m)
 	defer done()
 	if err != nil {
 		w.log.Error("a message that is none of JetStream's arrived on a pull subject; it is left alone", zap.Error(err))
@@ -85,7 +84,7 @@ func (w *Worker) carry(l lane, msg *nats.Msg) {
 	span := w.follow(d)
 	defer span.End()
 	j, answer, c := w.journey(d)
-	w.slots.polled(l, c.kind == undecided)
+	w.slots.polled(m.lane, c.kind == undecided)
 	if c.kind == undecided {
 		c = w.ferry(d, &j, answer)
 		defer d.leave()
@@ -99,8 +98,12 @@ func (w *Worker) carry(l lane, msg *nats.Msg) {
 }
 
 // journey is intake and poll; each may end it. Without a conclusion the job is
-// finished, and the answer carries its result.
+// finished, and the answer carries its result. It does not begin where the
+// message is another worker's by now.
 func (w *Worker) journey(d *delivery) (job.Job, job.Answer, conclusion) {
+	if err := d.lease.held(); err != nil {
+		return job.Job{}, job.Answer{}, abandon(err)
+	}
 	j, c := w.intake(d)
 	if c.kind != undecided {
 		return j, job.Answer{}, c

@@ -31,14 +31,14 @@ type delivery struct {
 }
 
 // deliver takes a message in hand.
-func (w *Worker) deliver(l lane, msg *nats.Msg) (*delivery, func(), error) {
-	free := sync.OnceFunc(func() { w.slots.release(l, 1) })
-	meta, err := msg.Metadata()
+func (w *Worker) deliver(m message) (*delivery, func(), error) {
+	free := sync.OnceFunc(func() { w.slots.release(m.lane, 1) })
+	meta, err := m.msg.Metadata()
 	if err != nil {
 		return nil, free, err
 	}
-	d := &delivery{msg: msg, meta: meta, lane: l, freeSlot: free, leave: func() {}}
-	d.lease = newLease(w.settling, msg, w.broker.nc, w.cfg.ackWait())
+	d := &delivery{msg: m.msg, meta: meta, lane: m.lane, freeSlot: free, leave: func() {}}
+	d.lease = newLease(w.settling, m, w.broker.nc, w.cfg.ackWait())
 	d.settling = d.lease.ctx
 	work, cancel := context.WithCancelCause(d.settling)
 	d.work = work

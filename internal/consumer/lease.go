@@ -35,9 +35,10 @@ type lease struct {
 	beating   sync.WaitGroup
 }
 
-// newLease starts to keep the message. base bounds the lease's life.
-func newLease(base context.Context, msg *nats.Msg, nc *nats.Conn, ackWait time.Duration) *lease {
-	l := &lease{nc: nc, reply: msg.Reply, ackWait: ackWait, confirmed: time.Now()}
+// newLease starts to keep the message, from when it may have been delivered. base
+// bounds the lease's life.
+func newLease(base context.Context, m message, nc *nats.Conn, ackWait time.Duration) *lease {
+	l := &lease{nc: nc, reply: m.msg.Reply, ackWait: ackWait, confirmed: m.since}
 	l.ctx, l.cancel = context.WithCancelCause(base)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -3,6 +3,8 @@ package consumer
 import (
 	"context"
 	"errors"
+	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -121,7 +123,12 @@ func TestLostLeasesAreCountedAcrossWaits(t *testing.T) {
 	h := newHarness(t)
 	h.cfg.AckWait = 200 * time.Millisecond
 	require.NoError(t, Setup(t.Context(), h.nc, h.cfg))
-	h.api.script("a", after(1, text("x")))
+	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
+		if n == 1 {
+			return job.Answer{}, &job.Unavailable{Err: errors.New("503")}
+		}
+		return text("x"), nil
+	})
 	h.submit("a")
 	c, err := h.js.Consumer(t.Context(), h.names.Jobs(), Durable)
 	require.NoError(t, err)
@@ -132,6 +139,71 @@ func TestLostLeasesAreCountedAcrossWaits(t *testing.T) {
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
 	require.Equal(t, 2, h.store.aborted["a"], "uploads are cleaned up when the job is taken up again and when its result stands, and not at each poll in between")
+}
+
+func TestLostLeasesOfAJobThatRunsAreForgotten(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	j := job.Job{ID: "a", SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour), Lost: h.cfg.MaxCrashes - 1}
+	require.NoError(t, h.broker().arm(t.Context(), j, time.Now(), h.broker().carriedBy(fresh, "a", 0)))
+	h.api.script("a", after(1000, text("x")))
+	h.start()
+	h.eventually(func() bool {
+		body, found := h.last(h.names.Wait(), h.names.WaitFor("a"))
+		waiting, err := job.Decode(body, h.cfg.Rules)
+		return found && err == nil && waiting.Polls > 0 && waiting.Lost == 0
+	}, "the job that runs still counts what was lost before")
+}
+
+func TestMessageThatArrivesTooLateIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.cfg.AckWait = 1200 * time.Millisecond
+	entered, release := make(chan struct{}), make(chan struct{})
+	h.api.script("a", blocked(entered, release))
+	line := &heldLine{}
+	nc, err := nats.Connect(h.url, nats.SetCustomDialer(line))
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	late := h.startOn(nc)
+	h.eventually(func() bool { return late.health.get("streams") == nil }, "the worker does not listen")
+	line.hold()
+	h.eventually(func() bool {
+		c, err := h.js.Consumer(t.Context(), h.names.Jobs(), Durable)
+		return err == nil && c.CachedInfo().NumWaiting > 0
+	}, "the worker does not listen")
+	h.submit("a")
+	h.start() // gets it when the ack wait of the first delivery is over
+	<-entered
+	line.release()
+	h.redeliveries(1)
+	require.Equal(t, 1, h.api.polled("a"), "a message that lay in a stalled connection is another worker's by now")
+	close(release)
+	h.event("a")
+	h.settledEverywhere()
+}
+
+// heldLine dials connections that can be stalled towards the client.
+type heldLine struct{ stalled sync.RWMutex }
+
+func (l *heldLine) hold()    { l.stalled.Lock() }
+func (l *heldLine) release() { l.stalled.Unlock() }
+
+func (l *heldLine) Dial(network, address string) (net.Conn, error) {
+	conn, err := net.Dial(network, address)
+	return &heldConn{Conn: conn, line: l}, err
+}
+
+type heldConn struct {
+	net.Conn
+	line *heldLine
+}
+
+func (c *heldConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.line.stalled.RLock()
+	defer c.line.stalled.RUnlock()
+	return n, err
 }
 
 func TestLostLeasesOfAllDeliveriesCount(t *testing.T) {
@@ -161,7 +233,7 @@ func TestHandedBackJobsAreNotCrashes(t *testing.T) {
 func TestLeaseIsLostByTheClock(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	l := newLease(t.Context(), &nats.Msg{Reply: "nobody.answers"}, h.nc, 90*time.Millisecond)
+	l := newLease(t.Context(), message{msg: &nats.Msg{Reply: "nobody.answers"}, since: time.Now()}, h.nc, 90*time.Millisecond)
 	defer l.release()
 	require.NoError(t, l.held())
 	<-l.ctx.Done()

@@ -91,6 +91,7 @@ func (w *Worker) unanswered(j job.Job, err error) conclusion {
 // looked at only here, after a readable answer, so that an outage or a
 // backlog fails nobody.
 func (w *Worker) stillRunning(ctx context.Context, j *job.Job, retryAfter time.Duration) conclusion {
+	j.Lost = 0 // no worker can have died of a result that is not there yet
 	wait := w.waitAtLeast(*j, retryAfter, causeRunning)
 	if time.Now().Before(j.Deadline) {
 		return wait

@@ -12,17 +12,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// The clock of a listening pull request. The broker sends a heartbeat while it
-// has nothing to send; when two in a row are missing, the request is taken for
-// lost and made again.
 const (
-	pullExpires   = 25 * time.Second
-	pullHeartbeat = 5 * time.Second
-	pullLost      = 2*pullHeartbeat + time.Second
-	// backlogLost bounds the wait for an answer that is due at once, and
-	// drainLost the same when the worker stops.
-	backlogLost = 5 * time.Second
-	drainLost   = time.Second
+	// answerLost is how long the broker may be silent when an answer is due;
+	// then the request is taken for lost and made again. drainLost is the same
+	// when the worker stops.
+	answerLost = 5 * time.Second
+	drainLost  = time.Second
 	// drainQuiet is how long a listening request has to be quiet when the
 	// worker stops: what the broker has assigned to it but not sent when it
 	// reads that nobody listens is lost until the ack wait.
@@ -35,23 +30,38 @@ const (
 type puller struct {
 	lane        lane
 	nc          *nats.Conn
-	subject     string // of pull requests
+	subject     string        // of pull requests
+	listen      time.Duration // how long a request waits at the broker; see [listenFor]
 	slots       *slots
 	limiter     *rate.Limiter                   // nil for no limit
 	admit       func(ctx context.Context) error // blocks while polling is paused
-	handle      func(lane, *nats.Msg)           // takes over the message and its slot; must not block
+	handle      func(message)                   // takes over the message and its slot; must not block
 	report      func(lane, error)               // told of each pull's end
 	log         *zap.Logger
 	inbox       string
+	sub         *nats.Subscription
 	arrived     chan *nats.Msg
+	asked       time.Time // when the request was made that the broker answers now
 	reconnected chan nats.Status
 }
 
+// message is a message on its way from the puller to whoever carries it.
+type message struct {
+	lane lane
+	msg  *nats.Msg
+	// since is when it may have been delivered at the earliest, and its ack wait
+	// begun: it may have lain in a stopped process or a stalled connection.
+	since time.Time
+}
+
+// listenFor is how long a request waits at the broker for messages to come: so
+// short that the age of a message that answers it is known well enough.
+func listenFor(ackWait time.Duration) time.Duration { return ackWait / 6 }
+
 type pullRequest struct {
-	Batch     int           `json:"batch"`
-	Expires   time.Duration `json:"expires,omitempty"`
-	NoWait    bool          `json:"no_wait,omitempty"`
-	Heartbeat time.Duration `json:"idle_heartbeat,omitempty"`
+	Batch   int           `json:"batch"`
+	Expires time.Duration `json:"expires,omitempty"`
+	NoWait  bool          `json:"no_wait,omitempty"`
 }
 
 // errPullLost means that the broker has gone silent on a pull request.
@@ -60,11 +70,8 @@ var errPullLost = errors.New("the broker went silent on a pull request")
 // run pulls until ctx ends, and returns when every message that the broker
 // sent has been handed over.
 func (p *puller) run(ctx context.Context) error {
-	p.arrived = make(chan *nats.Msg, 2*p.slots.total+64)
-	p.inbox = p.nc.NewInbox()
-	sub, err := p.nc.ChanSubscribe(p.inbox+".*", p.arrived)
-	if err != nil {
-		return fmt.Errorf("subscribe for pulls: %w", err)
+	if err := p.subscribe(); err != nil {
+		return err
 	}
 	p.reconnected = p.nc.StatusChanged(nats.CONNECTED)
 	defer p.nc.RemoveStatusListener(p.reconnected)
@@ -80,13 +87,32 @@ func (p *puller) run(ctx context.Context) error {
 			backoff.Reset()
 			continue
 		}
+		if errors.Is(err, errPullLost) {
+			if err := p.subscribe(); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-time.After(backoff.NextBackOff()):
 		case <-p.reconnected:
 		case <-ctx.Done():
 		}
 	}
-	p.stop(sub)
+	p.stop()
+	return nil
+}
+
+// subscribe listens on an inbox of its own, and no longer on an earlier one:
+// what comes late for a request that was taken for lost is nobody's by then.
+func (p *puller) subscribe() (err error) {
+	if p.sub != nil {
+		_ = p.sub.Unsubscribe() // it fails only with the connection
+	}
+	p.arrived = make(chan *nats.Msg, 2*p.slots.total+64)
+	p.inbox = p.nc.NewInbox()
+	if p.sub, err = p.nc.ChanSubscribe(p.inbox+".*", p.arrived); err != nil {
+		return fmt.Errorf("subscribe for pulls: %w", err)
+	}
 	return nil
 }
 
@@ -94,10 +120,10 @@ func (p *puller) run(ctx context.Context) error {
 // Unsubscribe, keeps what the broker sends until it has read that nobody
 // listens any more; after the flush all of that is here. Without a connection
 // there is nothing under way.
-func (p *puller) stop(sub *nats.Subscription) {
+func (p *puller) stop() {
 	if p.nc.Status() != nats.CONNECTED {
-		_ = sub.Unsubscribe()
-	} else if err := errors.Join(sub.Drain(), p.nc.FlushTimeout(drainLost)); err != nil {
+		_ = p.sub.Unsubscribe()
+	} else if err := errors.Join(p.sub.Drain(), p.nc.FlushTimeout(drainLost)); err != nil {
 		p.log.Debug("pulling ended without a connection", zap.Stringer("lane", p.lane), zap.Error(err))
 	}
 	for {
@@ -105,7 +131,7 @@ func (p *puller) stop(sub *nats.Subscription) {
 		case msg := <-p.arrived:
 			if !isStatus(msg) {
 				p.slots.add(p.lane)
-				p.handle(p.lane, msg)
+				p.handle(message{p.lane, msg, p.asked})
 			}
 		default:
 			return
@@ -142,7 +168,7 @@ func (p *puller) next(ctx context.Context, n int) error {
 }
 
 func (p *puller) ask(inbox string, req request) error {
-	body := pullRequest{Batch: req.count, Expires: pullExpires, Heartbeat: pullHeartbeat}
+	body := pullRequest{Batch: req.count, Expires: p.listen}
 	if req.backlog {
 		body = pullRequest{Batch: req.count, NoWait: true}
 	}
@@ -150,6 +176,7 @@ func (p *puller) ask(inbox string, req request) error {
 	if err != nil {
 		return err
 	}
+	p.asked = time.Now()
 	return p.nc.PublishRequest(p.subject, inbox, data)
 }
 
@@ -157,9 +184,9 @@ func (p *puller) ask(inbox string, req request) error {
 // many of its slots were not used. When ctx ends the request is not left
 // alone before it has ended or is quiet: the broker may be sending already.
 func (p *puller) receive(ctx context.Context, inbox string, req request) (left int, err error) {
-	silence := pullLost
-	if req.backlog {
-		silence = backlogLost
+	silence := answerLost
+	if !req.backlog {
+		silence += p.listen
 	}
 	lost, stopped := time.NewTimer(silence), ctx.Done()
 	defer lost.Stop()
@@ -169,11 +196,11 @@ func (p *puller) receive(ctx context.Context, inbox string, req request) (left i
 			if !isStatus(msg) {
 				left--
 				p.noteBacklog(msg)
-				p.handle(p.lane, msg)
+				p.handle(message{p.lane, msg, p.asked})
 				continue
 			}
 			if msg.Subject != inbox {
-				continue // of an earlier request that was taken for lost
+				continue // of an earlier request that had all its messages
 			}
 			if ended, err := p.status(msg); ended {
 				return left, err
@@ -210,7 +237,7 @@ func isStatus(msg *nats.Msg) bool {
 // ended, by itself or by an error.
 func (p *puller) status(msg *nats.Msg) (ended bool, err error) {
 	switch code := msg.Header.Get("Status"); code {
-	case "100": // heartbeat
+	case "100": // it goes on
 		return false, nil
 	case "404", "408": // no messages, or the request expired
 		p.slots.note(p.lane, 0)

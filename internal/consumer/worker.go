@@ -147,7 +147,8 @@ func (w *Worker) pull(ctx context.Context) error {
 	for l, stream := range [lanes]string{due: w.cfg.Names.Wait(), fresh: w.cfg.Names.Jobs()} {
 		p := &puller{
 			lane: lane(l), nc: w.broker.nc, subject: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + Durable,
-			slots: w.slots, limiter: limiter, admit: w.admit, handle: w.handle, report: w.pulled, log: w.log,
+			listen: listenFor(w.cfg.ackWait()),
+			slots:  w.slots, limiter: limiter, admit: w.admit, handle: w.handle, report: w.pulled, log: w.log,
 		}
 		pulling.Go(func() { failures[l] = p.run(ctx) })
 	}
@@ -191,25 +192,19 @@ func (w *Worker) repair(ctx context.Context) {
 // handle takes over a message and its poll slot. A goroutine that has carried
 // one message carries the next: its stack has grown to what the S3 client
 // needs, and growing one for every job took an eighth of the worker's time.
-func (w *Worker) handle(l lane, msg *nats.Msg) {
+func (w *Worker) handle(m message) {
 	w.inHand.Add(1)
 	select {
-	case w.next <- message{l, msg}:
+	case w.next <- m:
 	default:
-		go w.carryOn(message{l, msg})
+		go w.carryOn(m)
 	}
-}
-
-// message is a message that waits to be carried.
-type message struct {
-	lane lane
-	msg  *nats.Msg
 }
 
 // carryOn carries a message and then others, until the worker ends.
 func (w *Worker) carryOn(m message) {
 	for {
-		w.carry(m.lane, m.msg)
+		w.carry(m)
 		w.inHand.Done()
 		select {
 		case m = <-w.next:

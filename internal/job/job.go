@@ -27,7 +27,8 @@ type Job struct {
 	// Polls counts every poll that was answered, for the event.
 	Polls int
 	// Lost counts the leases of this job that were lost before the current
-	// delivery: workers that crashed with it in hand.
+	// delivery and since the API last said that it runs: workers that crashed
+	// with it in hand, or whose connection broke.
 	Lost int
 	// Transfers counts the tries to store the result that came to nothing,
 	// WrongLengths those of them that ended because a download disagreed with
