@@ -96,6 +96,20 @@ func (b broker) announce(ctx context.Context, j job.Job, data job.EventData) err
 	return nil
 }
 
+// standsFirst returns nil if it is the event itself that stands where it was
+// refused, from a try whose answer was lost, and errTaken otherwise.
+func (b broker) standsFirst(ctx context.Context, j job.Job, data job.EventData) error {
+	standing, err := b.last(ctx, b.names.Events(), b.names.AnyEvent(j.ID))
+	if err != nil {
+		return err
+	}
+	var event job.Event
+	if standing == nil || json.Unmarshal(standing.Data, &event) != nil || !event.Data.SettledAt.Equal(data.SettledAt) {
+		return errTaken
+	}
+	return nil
+}
+
 func (b broker) tryAnnounce(ctx context.Context, j job.Job, data job.EventData) error {
 	msg, err := EventMessage(b.names, j, data)
 	if err != nil {

@@ -218,8 +218,10 @@ func (w *Worker) publish(d *delivery, j job.Job, c conclusion) error {
 	err := w.broker.announce(ctx, j, event)
 	span.End()
 	if errors.Is(err, errTaken) {
-		w.metrics.duplicates.WithLabelValues("settled").Inc()
-		return nil
+		if err = w.broker.standsFirst(d.settling, j, event); errors.Is(err, errTaken) {
+			w.metrics.duplicates.WithLabelValues("settled").Inc()
+			return nil
+		}
 	}
 	if err == nil {
 		w.metrics.count(event)

@@ -177,6 +177,7 @@ type scriptedAPI struct {
 	scripts map[job.ID]func(ctx context.Context, n int) (job.Answer, error)
 	polls   map[job.ID]int
 	status  map[job.ID]job.Verdict
+	trouble map[job.ID]error // of the status
 	open    func(ctx context.Context, id job.ID, index int) (job.Source, error)
 	probe   func() error
 }
@@ -184,7 +185,7 @@ type scriptedAPI struct {
 func newScriptedAPI() *scriptedAPI {
 	return &scriptedAPI{
 		scripts: map[job.ID]func(context.Context, int) (job.Answer, error){},
-		polls:   map[job.ID]int{}, status: map[job.ID]job.Verdict{},
+		polls:   map[job.ID]int{}, status: map[job.ID]job.Verdict{}, trouble: map[job.ID]error{},
 		probe: func() error { return nil },
 	}
 }
@@ -216,6 +217,9 @@ func (a *scriptedAPI) Poll(ctx context.Context, id job.ID) (job.Answer, error) {
 func (a *scriptedAPI) Status(_ context.Context, id job.ID) (job.Verdict, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if err := a.trouble[id]; err != nil {
+		return "", err
+	}
 	if verdict, known := a.status[id]; known {
 		return verdict, nil
 	}

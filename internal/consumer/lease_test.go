@@ -33,7 +33,7 @@ func blocked(entered chan<- struct{}, release <-chan struct{}) func(context.Cont
 func TestLongWorkKeepsItsLease(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.cfg.AckWait = 300 * time.Millisecond
+	h.cfg.AckWait = 900 * time.Millisecond
 	entered, release := make(chan struct{}), make(chan struct{})
 	h.api.script("a", blocked(entered, release))
 	h.start()

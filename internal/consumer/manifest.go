@@ -32,9 +32,9 @@ func (w *Worker) fit(ctx context.Context, j job.Job, event job.EventData) (job.E
 	return event, nil
 }
 
-// maxSubmissionBytes is more than an event carries beside its objects: the
-// metadata, which is bounded, and members of fixed size.
-const maxSubmissionBytes = 8 << 10
+// maxSubmissionBytes is more than an event carries beside its objects: members
+// of fixed size, and the metadata, whose bytes JSON may write as six each.
+const maxSubmissionBytes = 16 << 10
 
 // manifest is the list as a source. It lives in memory: the list already does.
 type manifest struct {

@@ -100,8 +100,11 @@ func (w *Worker) stillRunning(ctx context.Context, j *job.Job, retryAfter time.D
 	switch {
 	case ctx.Err() != nil:
 		return w.interrupted(ctx)
+	case job.IsRefused(err):
+		w.apiGate.failed(err)
+		return w.paused()
 	case err != nil:
-		return wait
+		return w.waitAtLeast(*j, max(retryAfter, w.askedToWait(err)), causeUnavailable)
 	}
 	switch verdict {
 	case job.Unknown:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
@@ -67,4 +68,38 @@ func TestOneLineTellsTheWholeStory(t *testing.T) {
 		}
 	}
 	require.Fail(t, "no metric of the time to settle")
+}
+
+// TestLostAnswerCostsNoStory has the broker's answer to an event come too late:
+// the second try finds the first one's event.
+func TestLostAnswerCostsNoStory(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	core, lines := observer.New(zapcore.InfoLevel)
+	h.log = zap.New(core)
+	line := &heldLine{}
+	nc, err := nats.Connect(h.url, nats.SetCustomDialer(line))
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	tries := make(chan *nats.Msg, 8)
+	_, err = h.nc.ChanSubscribe(h.names.AnyEvent("a"), tries)
+	require.NoError(t, err)
+	require.NoError(t, h.nc.Flush())
+	h.api.script("a", func(context.Context, int) (job.Answer, error) {
+		line.hold()
+		return text("done"), nil
+	})
+	h.startOn(nc)
+	h.submit("a")
+	for range 2 {
+		select {
+		case <-tries:
+		case <-time.After(patience):
+			require.FailNow(t, "the event was not tried twice")
+		}
+	}
+	line.release()
+	h.settledEverywhere()
+	require.Len(t, lines.FilterMessage("job settled").All(), 1)
+	require.Equal(t, uint64(1), h.count(h.names.Events()))
 }

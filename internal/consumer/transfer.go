@@ -102,8 +102,8 @@ func (w *Worker) refusedBy(err error) *gate {
 	return w.s3Gate
 }
 
-// askedToWait is how long the API asked to wait when a download had to go back
-// to it for a fresh URL; the pod slows down where that is meant.
+// askedToWait is how long the API asked to wait when a job had to ask it once
+// more; the pod slows down where that is meant.
 func (w *Worker) askedToWait(err error) time.Duration {
 	unavailable, ok := errors.AsType[*job.Unavailable](err)
 	if !ok {

@@ -24,7 +24,8 @@ import (
 )
 
 // handBackLimit is what a worker takes beyond its drain timeout to hand back
-// the jobs that did not finish.
+// the jobs that did not finish, half of it for a store that does not answer
+// when their uploads are to be aborted.
 const handBackLimit = 4 * time.Second
 
 // Worker pulls messages and carries each to its conclusion. Any number of

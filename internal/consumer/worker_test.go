@@ -134,6 +134,51 @@ func TestDeadlineIsLookedAtAfterAnAnswer(t *testing.T) {
 	h.settledEverywhere()
 }
 
+func TestDeadlineWaitsForAReadableStatus(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	refused := &job.Refused{By: job.API, Err: errors.New("401")}
+	h.api.trouble["refused"] = refused
+	h.api.trouble["away"] = &job.Unavailable{Err: errors.New("503")}
+	h.api.trouble["throttled"] = &job.Unavailable{Err: errors.New("429"), Throttled: true}
+	h.api.probe = func() error {
+		if h.api.polls["refused"] > 0 {
+			return refused
+		}
+		return nil
+	}
+	r := h.start()
+	h.waitsFor("away", "causes no event", func(j job.Job) bool { return j.Attempt > 1 })
+	h.waitsFor("throttled", "slows the pod", func(j job.Job) bool { return j.Attempt > 0 && r.counted("jobferry_throttled_total") })
+	h.waitsFor("refused", "pauses the pod", func(j job.Job) bool {
+		return j.Polls > 0 && j.Attempt == 0 && errors.Is(r.health.get("api"), refused)
+	})
+	require.Zero(t, h.count(h.names.Events()))
+}
+
+// waitsFor submits a job whose deadline is over and waits until its timer is
+// as expected.
+func (h *harness) waitsFor(id job.ID, what string, expected func(job.Job) bool) {
+	h.t.Helper()
+	h.submit(fmt.Sprintf(`{"jobID": %q, "deadline": "2020-01-01T00:00:00Z"}`, id))
+	h.eventually(func() bool {
+		body, found := h.last(h.names.Wait(), h.names.WaitFor(id))
+		j, err := job.Decode(body, h.cfg.Rules)
+		return found && err == nil && expected(j)
+	}, what)
+}
+
+// counted reports whether a counter without labels is above zero.
+func (r *running) counted(name string) bool {
+	families, _ := r.reg.Gather()
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetCounter().GetValue() > 0
+		}
+	}
+	return false
+}
+
 func TestOutageFailsNobody(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)

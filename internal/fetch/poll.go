@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -79,9 +80,9 @@ func trouble(r *response, body []byte) error {
 	}
 }
 
-// Status asks for a job's status: Unknown if the API does not know the job,
-// Running for every status that is not terminal. Everything that tells
-// nothing about the job, 410 included, is a [job.Unavailable].
+// Status asks for a job's status: Unknown if the API does not know the job.
+// Everything else that tells nothing about the job, 410 and a status that is
+// not known included, is a [job.Unavailable].
 func (c *Client) Status(ctx context.Context, id job.ID) (job.Verdict, error) {
 	r, err := c.call(ctx, endpointStatus, "jobs", string(id), "status")
 	if err != nil {
@@ -112,7 +113,11 @@ func parseStatus(body []byte) (job.Verdict, error) {
 	if s.Status == nil {
 		return "", &job.Unavailable{Err: errNoStatus}
 	}
-	return verdict(*s.Status), nil
+	v := verdict(*s.Status)
+	if v == job.Running && *s.Status != string(job.Running) {
+		return "", &job.Unavailable{Err: errors.New("the job API's status is none that is known")}
+	}
+	return v, nil
 }
 
 // verdict reads a status. The set is open, and only three are terminal.

@@ -251,8 +251,8 @@ func TestStatus(t *testing.T) {
 		return offline(t, replies(code, body), nil).Status(t.Context(), testID)
 	}
 	for body, want := range map[string]job.Verdict{
-		`{"status":"running","progress":0.5}`: job.Running, `{"status":"queued"}`: job.Running, `{"status":"completed"}`: job.Completed,
-		`{"status":"failed"}`: job.Failed, `{"status":"canceled"}`: job.Canceled, `{"status":"unknown"}`: job.Running,
+		`{"status":"running","progress":0.5}`: job.Running, `{"status":"completed"}`: job.Completed,
+		`{"status":"failed"}`: job.Failed, `{"status":"canceled"}`: job.Canceled,
 	} {
 		got, err := status(200, body)
 		require.NoError(t, err)
@@ -262,7 +262,7 @@ func TestStatus(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, job.Unknown, got)
 
-	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"status":null}`, `{"status":7}`, `{"status":"comp`} {
+	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"status":null}`, `{"status":7}`, `{"status":"comp`, `{"status":"queued"}`} {
 		_, err := status(200, body)
 		requireUnavailable(t, err)
 	}

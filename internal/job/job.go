@@ -24,7 +24,7 @@ type Job struct {
 	// Attempt counts the polls that were charged to the job; the backoff is
 	// computed from it.
 	Attempt int
-	// Polls counts every poll that was answered, for the event.
+	// Polls counts every poll, for the event.
 	Polls int
 	// Lost counts the leases of this job that were lost before the current
 	// delivery and since the API last said that it runs: workers that crashed

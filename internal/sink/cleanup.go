@@ -34,7 +34,8 @@ func (s *Store) abortOthers(ctx context.Context, object location) {
 	}
 }
 
-// abortUnder aborts every upload whose key starts as where does.
+// abortUnder aborts every upload whose key starts as where does and has no
+// slash behind that.
 func (s *Store) abortUnder(ctx context.Context, where location) error {
 	pages := s3.NewListMultipartUploadsPaginator(s.client, &s3.ListMultipartUploadsInput{
 		Bucket: &where.bucket, Prefix: &where.key,
@@ -45,10 +46,10 @@ func (s *Store) abortUnder(ctx context.Context, where location) error {
 		if err != nil {
 			return s.endedBy(ctx, errors.Join(append(problems, s.classify(opList, where, err))...))
 		}
-		for _, found := range page.Uploads {
-			upload := location{where.bucket, aws.ToString(found.Key)}
-			if strings.HasPrefix(upload.key, where.key) {
-				problems = append(problems, s.abort(ctx, upload, aws.ToString(found.UploadId)))
+		for _, listed := range page.Uploads {
+			upload := location{where.bucket, aws.ToString(listed.Key)}
+			if rest, found := strings.CutPrefix(upload.key, where.key); found && !strings.Contains(rest, "/") {
+				problems = append(problems, s.abort(ctx, upload, aws.ToString(listed.UploadId)))
 			}
 		}
 	}

@@ -9,9 +9,9 @@ type location struct {
 
 func (l location) String() string { return "s3://" + l.bucket + "/" + l.key }
 
-// jobPrefix is what the keys of all of a job's objects start with. Both
-// prefixes are literal; the job ID, which has no slash, always ends with one,
-// so that no job's prefix is the beginning of another's.
+// jobPrefix is what the keys of all of a job's objects start with, and what
+// follows in them has no slash. Both prefixes are literal: below a job's prefix
+// there may be other jobs', whose own prefix begins with this one's ID.
 func (s *Store) jobPrefix(j job.Job) string {
 	return s.cfg.Prefix + j.Prefix + string(j.ID) + "/"
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 )
 
-// abortLimit bounds the attempts to abort one upload; it outlives the context
-// of the upload itself.
-const abortLimit = 10 * time.Second
-
-// errAbortLimit is the cause of that timeout.
-var errAbortLimit = fmt.Errorf("the upload was not aborted within %s", abortLimit)
+// The attempts to abort one upload outlive its context, and are bounded by
+// abortLimit; by lastAbortLimit where the context has ended, for then somebody
+// waits who has little time left: a worker that stops has its job to hand back.
+const (
+	abortLimit     = 10 * time.Second
+	lastAbortLimit = 2 * time.Second
+)
 
 // upload is a multipart upload under way. Its parts go one after the other,
 // from one buffer: a job's speed comes from its files going in parallel.
@@ -127,12 +128,20 @@ func (u *upload) complete(ctx context.Context, st *stream) (job.Object, error) {
 // giveUp aborts the upload, whatever has become of ctx. What it cannot abort
 // costs storage, never correctness: [Store.AbortUploads] comes by again.
 func (u *upload) giveUp(ctx context.Context, why error) {
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), abortLimit, errAbortLimit)
+	limit := abortTime(ctx)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit, fmt.Errorf("the upload was not aborted within %s", limit))
 	defer cancel()
 	if err := u.store.abort(ctx, u.location, u.id); err != nil {
 		u.store.log.Warn("an upload was given up and could not be aborted",
 			zap.Stringer("object", u.location), zap.NamedError("upload_error", why), zap.Error(err))
 	}
+}
+
+func abortTime(ctx context.Context) time.Duration {
+	if ctx.Err() != nil {
+		return lastAbortLimit
+	}
+	return abortLimit
 }
 
 // abort ends one multipart upload; one that is gone is fine.

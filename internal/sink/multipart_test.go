@@ -136,22 +136,32 @@ func TestMultipartRefusesTooManyParts(t *testing.T) {
 func TestAbortUploads(t *testing.T) {
 	t.Parallel()
 	store := openStore(t, Config{Prefix: "abort/"}, chain(backend.server.URL()))
-	mine, other := newJob(t), newJob(t)
-	mine.Prefix, other.Prefix = "t/", "t/"
+	mine, other, below := newJob(t), newJob(t), newJob(t)
+	mine.Prefix, other.Prefix, below.Prefix = "t/", "t/", "t/"+string(mine.ID)+"/"
 	other.ID += "-2" // begins with the same characters
-	for _, j := range []job.Job{mine, other} {
+	for _, j := range []job.Job{mine, other, below} {
 		for _, name := range []string{"result-001", "result-002"} {
 			_, err := store.begin(t.Context(), store.attributes(j, name, pdf(nil, 0)))
 			require.NoError(t, err)
 		}
 	}
-	require.Len(t, uploadsOf(t, store, mine), 2)
+	require.Len(t, uploadsOf(t, store, mine), 4, "below are another job's")
 
 	require.NoError(t, store.AbortUploads(t.Context(), mine))
-	require.Empty(t, uploadsOf(t, store, mine))
+	require.Equal(t, uploadsOf(t, store, below), uploadsOf(t, store, mine))
+	require.Len(t, uploadsOf(t, store, below), 2, "the uploads of a job below are not ours")
 	require.Len(t, uploadsOf(t, store, other), 2, "another job's uploads are not ours")
 	require.NoError(t, store.AbortUploads(t.Context(), mine), "none left")
 	require.NoError(t, store.AbortUploads(t.Context(), other))
+	require.NoError(t, store.AbortUploads(t.Context(), below))
+}
+
+func TestAbortIsShortWhereSomebodyWaits(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	require.Equal(t, abortLimit, abortTime(ctx))
+	cancel()
+	require.Equal(t, lastAbortLimit, abortTime(ctx))
 }
 
 // TestAbortUploadsTurnsPages also has an upload that vanishes in between, and
