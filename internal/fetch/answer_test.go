@@ -294,13 +294,15 @@ func TestBinaryAnswer(t *testing.T) {
 	requireReason(t, err, job.ReasonResultTooLarge)
 	require.NoError(t, answer.Close())
 
-	for _, length := range []string{"", "999999"} {
-		cut := &part{data: strings.NewReader(strings.Repeat("x", 2*windowBytes)), end: io.ErrUnexpectedEOF}
-		answer, err = offline(t, binary(cut, "Content-Type", "image/png", "Content-Length", length), nil).Poll(t.Context(), testID)
-		require.NoError(t, err)
-		_, err = io.Copy(io.Discard, answer.Payload)
-		requireUnavailable(t, err)
-		require.Equal(t, length != "", errors.Is(err, job.ErrLength), "only a length that was announced can be wrong")
-		require.NoError(t, answer.Close())
+	for _, sent := range []int{1000, 2 * windowBytes} {
+		for _, length := range []string{"", "999999"} {
+			cut := &part{data: strings.NewReader(strings.Repeat("x", sent)), end: io.ErrUnexpectedEOF}
+			answer, err = offline(t, binary(cut, "Content-Type", "image/png", "Content-Length", length), nil).Poll(t.Context(), testID)
+			require.NoError(t, err)
+			_, err = io.Copy(io.Discard, answer.Payload)
+			requireUnavailable(t, err)
+			require.Equal(t, length != "", errors.Is(err, job.ErrLength), "only a length that was announced can be wrong")
+			require.NoError(t, answer.Close())
+		}
 	}
 }
