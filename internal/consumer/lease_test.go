@@ -69,7 +69,7 @@ func (h *harness) redeliveries(n int) {
 func TestLostLeaseStopsTheWorkAndLeavesTheMessage(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.cfg.AckWait = 300 * time.Millisecond
+	h.cfg.AckWait = 900 * time.Millisecond
 	entered := make(chan struct{})
 	var cause error
 	stopped := make(chan struct{})
@@ -102,7 +102,7 @@ func TestLostLeaseStopsTheWorkAndLeavesTheMessage(t *testing.T) {
 func TestJobThatKillsItsWorkersIsGivenUp(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.cfg.AckWait = 200 * time.Millisecond
+	h.cfg.AckWait = 600 * time.Millisecond
 	require.NoError(t, Setup(t.Context(), h.nc, h.cfg))
 	h.submit("killer")
 	c, err := h.js.Consumer(t.Context(), h.names.Jobs(), Durable)
@@ -121,7 +121,7 @@ func TestJobThatKillsItsWorkersIsGivenUp(t *testing.T) {
 func TestLostLeasesAreCountedAcrossWaits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.cfg.AckWait = 200 * time.Millisecond
+	h.cfg.AckWait = 600 * time.Millisecond
 	require.NoError(t, Setup(t.Context(), h.nc, h.cfg))
 	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
 		if n == 1 {

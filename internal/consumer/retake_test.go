@@ -29,7 +29,7 @@ func (h *harness) broker() broker {
 // that is killed.
 func (h *harness) lose() {
 	h.t.Helper()
-	h.cfg.AckWait = 200 * time.Millisecond
+	h.cfg.AckWait = 600 * time.Millisecond
 	require.NoError(h.t, Setup(h.t.Context(), h.nc, h.cfg))
 	c, err := h.js.Consumer(h.t.Context(), h.names.Jobs(), Durable)
 	require.NoError(h.t, err)
