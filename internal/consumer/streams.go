@@ -128,66 +128,29 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 		// An older server ignores the flag. The stream is ours and a moment
 		// old; left behind it would stand in the way of an upgrade.
 		_ = js.DeleteStream(ctx, want.Name)
-		return noSchedules(want.Name, "this nats-server does not support them; it needs to be 2.12 or later, 2.14.5 or later is recommended")
+		return noSchedules(want.Name, "this nats-server does not support them; "+schedulesSince)
 	}
 	return nil
 }
 
-// checkStream says what about an existing stream would lose jobs. The rest of
-// its configuration is its owner's.
-func checkStream(have, want jetstream.StreamConfig) error {
-	switch {
-	case want.AllowMsgSchedules:
-		return checkWait(have, want)
-	case want.Retention == jetstream.LimitsPolicy:
-		return checkEvents(have, want)
-	}
-	return nil
-}
-
-// checkEvents says what about an existing events stream would leave a worker
-// without an answer for ever.
-func checkEvents(have, want jetstream.StreamConfig) error {
-	if !have.AllowDirect {
-		return misconfigured("stream %s does not allow direct get, by which events are looked up: enable allow_direct on it", have.Name)
-	}
-	return checkSubjects(have, want)
-}
-
-func checkSubjects(have, want jetstream.StreamConfig) error {
-	for _, subject := range want.Subjects {
-		if !slices.Contains(have.Subjects, subject) {
-			return misconfigured("stream %s does not take %s: add the subject", have.Name, subject)
-		}
-	}
-	return nil
-}
-
-func checkWait(have, want jetstream.StreamConfig) error {
-	if !have.AllowMsgSchedules {
-		return noSchedules(have.Name, "delete the stream, or enable allow_msg_schedules on it")
-	}
-	if have.Retention != want.Retention {
-		return misconfigured("stream %s has retention %s, it must be a work queue: delete it and run `worker setup`", have.Name, have.Retention)
-	}
-	if have.MaxMsgs > 0 || have.MaxBytes > 0 || have.MaxAge > 0 || have.MaxMsgsPerSubject > 0 {
-		return misconfigured("stream %s has limits (messages, bytes, age or messages per subject), which drop timers silently: remove them", have.Name)
-	}
-	return checkSubjects(have, want)
-}
-
-func noSchedules(stream, advice string) error {
-	return misconfigured("stream %s has no message schedules, without which no job can wait: %s", stream, advice)
-}
-
+// overlap explains why the broker says that a stream's subjects are another's.
 func overlap(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
+	if err := inTheWay(ctx, js, want); err != nil {
+		return err
+	}
+	return misconfigured("stream %s cannot be created: its subjects overlap with those of another stream; set another WORKER_SUBJECT_PREFIX", want.Name)
+}
+
+// inTheWay names the stream that takes what a missing one is to take, if the
+// broker tells of one.
+func inTheWay(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
 	for _, subject := range want.Subjects {
 		if other, err := js.StreamNameBySubject(ctx, subject); err == nil {
 			return misconfigured("stream %s cannot be created: stream %s takes %s already; delete it or set another WORKER_SUBJECT_PREFIX",
 				want.Name, other, subject)
 		}
 	}
-	return misconfigured("stream %s cannot be created: its subjects overlap with those of another stream; set another WORKER_SUBJECT_PREFIX", want.Name)
+	return nil
 }
 
 func ensureConsumer(ctx context.Context, js jetstream.JetStream, stream string, want jetstream.ConsumerConfig) error {
@@ -222,10 +185,18 @@ func brokerError(what string, err error) error {
 		return misconfigured("%s: %w", what, err)
 	}
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
-		return misconfigured("%s: %w: enable JetStream on the nats-server and for this account", what, err)
+		return misconfigured("%s: %w: %s", what, err, jetStreamOff)
+	}
+	if errors.Is(err, nats.ErrNoResponders) {
+		// Not final: a server without JetStream that has lost those with it, in
+		// its cluster or behind a leaf node's link, says the same.
+		return fmt.Errorf("%s: %w: %s", what, err, jetStreamOff)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
+
+// jetStreamOff says what to do when nobody answers for JetStream.
+const jetStreamOff = "JetStream is off for this account: enable it on the nats-server (`jetstream {}` in its configuration, or -js) and for the account that this user is in"
 
 func isAPIError(err error, code jetstream.ErrorCode) bool {
 	var api *jetstream.APIError
