@@ -53,10 +53,11 @@ func checkJobs(have, want jetstream.StreamConfig) error {
 }
 
 // checkEvents says what about an existing events stream would leave a worker
-// without an answer for ever.
+// without an answer for ever: one that does not allow direct get never says
+// whether a job has its event.
 func checkEvents(have, want jetstream.StreamConfig) error {
 	if !have.AllowDirect {
-		return misconfigured("stream %s does not allow direct get, by which events are looked up: enable allow_direct on it", have.Name)
+		return noDirectGet(have, "events")
 	}
 	return checkSubjects(have, want)
 }
@@ -70,6 +71,9 @@ func checkWait(have, want jetstream.StreamConfig) error {
 	}
 	if have.MaxMsgs > 0 || have.MaxBytes > 0 || have.MaxAge > 0 || have.MaxMsgsPerSubject > 0 {
 		return misconfigured("stream %s has limits (messages, bytes, age or messages per subject), which drop timers silently: remove them", have.Name)
+	}
+	if !have.AllowDirect {
+		return noDirectGet(have, "timers")
 	}
 	return checkSubjects(have, want)
 }
@@ -85,6 +89,10 @@ func checkSubjects(have, want jetstream.StreamConfig) error {
 
 func lacks(have jetstream.StreamConfig, subject string) error {
 	return misconfigured("stream %s does not take %s: add the subject", have.Name, subject)
+}
+
+func noDirectGet(have jetstream.StreamConfig, what string) error {
+	return misconfigured("stream %s does not allow direct get, by which %s are looked up: enable allow_direct on it", have.Name, what)
 }
 
 // notAWorkQueue is final for the stream: the broker turns none into one.

@@ -74,7 +74,7 @@ func TestSetupRefusesAWaitStreamThatWouldLoseTimers(t *testing.T) {
 	t.Parallel()
 	good := jetstream.StreamConfig{
 		Name: "JOBS_WAIT", Subjects: []string{"jobs.wait.>", "jobs.due.>"},
-		Retention: jetstream.WorkQueuePolicy, AllowMsgSchedules: true, AllowRollup: true,
+		Retention: jetstream.WorkQueuePolicy, AllowMsgSchedules: true, AllowRollup: true, AllowDirect: true,
 	}
 	for name, test := range map[string]struct {
 		spoil func(*jetstream.StreamConfig)
@@ -87,6 +87,7 @@ func TestSetupRefusesAWaitStreamThatWouldLoseTimers(t *testing.T) {
 		"per subject":   {func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1 }, "limits"},
 		"retention":     {func(c *jetstream.StreamConfig) { c.Retention = jetstream.LimitsPolicy }, "work queue"},
 		"no wait.>":     {func(c *jetstream.StreamConfig) { c.Subjects = c.Subjects[1:] }, "jobs.wait.>"},
+		"no direct get": {func(c *jetstream.StreamConfig) { c.AllowDirect = false }, "allow_direct"},
 		"nothing amiss": {func(*jetstream.StreamConfig) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
