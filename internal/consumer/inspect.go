@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/permission"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// inspectLimit bounds one question of an inspection: a broker that forbids a
-// request does not answer it.
+// inspectLimit bounds one question of an inspection.
 const inspectLimit = 3 * time.Second
 
 // probeID stands in the place of a job in the subjects that an inspection tries.
@@ -25,25 +28,33 @@ const neverStored = "4611686018427387904" // 2^62
 // another stream: proof that it may be published, and that it was not stored.
 const errorStreamMismatch jetstream.ErrorCode = 10060
 
+// notThere is what is found of what is missing.
+const notThere = "not there yet: `worker run` creates it, and `worker setup`"
+
 // Report is told of each thing that was tried: what it is, what was found of it,
 // and in an error what is wrong and what to do about it.
 type Report func(what, found string, err error)
 
 // Inspect tries what a worker needs of JetStream, and changes nothing. A stream
-// that is missing is no error: a worker creates it.
+// that is missing is no error if the worker can create it. The user has to be
+// able to get answers.
 func Inspect(ctx context.Context, nc *nats.Conn, cfg Config, report Report) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return fmt.Errorf("jetstream: %w", err)
 	}
 	i := inspection{nc: nc, js: js, cfg: cfg, report: report}
+	i.mayFind = sync.OnceValue(func() bool { return i.try(ctx, findsStreams) })
 	consumers := consumerConfigs(cfg)
 	for _, want := range streamConfigs(cfg) {
-		if !i.stream(ctx, want) {
-			continue
+		if err := i.stream(ctx, want); isOff(err) {
+			return nil // reported; nothing else would be answered either
 		}
 		if consumer, has := consumers[want.Name]; has {
 			i.consumer(ctx, want.Name, consumer)
+		}
+		for _, p := range cfg.Names.uses(want.Name) {
+			i.try(ctx, p)
 		}
 	}
 	return nil
@@ -55,97 +66,127 @@ type inspection struct {
 	js     jetstream.JetStream
 	cfg    Config
 	report Report
+	// mayFind reports whether the broker says which stream takes a subject. It
+	// is tried when it is first of use.
+	mayFind func() bool
 }
 
-// stream looks at a stream, and reports whether it is there.
-func (i inspection) stream(ctx context.Context, want jetstream.StreamConfig) bool {
-	ctx, cancel := context.WithTimeout(ctx, 3*inspectLimit)
-	defer cancel()
+// stream looks at a stream, and at what it takes to create it if it is missing.
+// It returns why it could not be looked at, which it has reported.
+func (i inspection) stream(ctx context.Context, want jetstream.StreamConfig) error {
 	what := "stream " + want.Name
-	stream, err := i.js.Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		i.report(what, "not there yet: `worker run` creates it, and `worker setup`", nil)
-		return false
+	have, err := i.lookUp(ctx, want.Name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		i.missing(ctx, what, want)
+	case err != nil:
+		i.report(what, "", err)
+	default:
+		i.report(what, fmt.Sprintf("%d replicas, %d messages", have.Config.Replicas, have.State.Msgs), unfit(have.Config, want))
 	}
-	if err != nil {
-		i.report(what, "", unanswered("$JS.API.STREAM.INFO."+want.Name, err))
-		return false
-	}
-	have := stream.CachedInfo()
-	err = checkStream(have.Config, want)
-	if err == nil && have.Config.Replicas != want.Replicas {
-		err = fmt.Errorf("it has %d replicas and WORKER_STREAM_REPLICAS is %d: run `nats stream edit --replicas=%d %s`, or change the setting",
-			have.Config.Replicas, want.Replicas, want.Replicas, want.Name)
-	}
-	i.report(what, fmt.Sprintf("%d replicas, %d messages", have.Config.Replicas, have.State.Msgs), err)
-	for _, subject := range i.published(want.Name) {
-		i.publish(ctx, subject)
-	}
-	return true
+	return err
 }
 
-// published are subjects of a stream that a worker publishes to.
-func (i inspection) published(stream string) []string {
-	names := i.cfg.Names
-	switch stream {
-	case names.Wait():
-		return []string{names.WaitFor(probeID)}
-	case names.Events():
-		return []string{names.Event(job.OutcomeCompleted, probeID), names.Rejected(names.Jobs(), 0)}
+func (i inspection) lookUp(ctx context.Context, stream string) (*jetstream.StreamInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, inspectLimit)
+	defer cancel()
+	infos := "$JS.API.STREAM.INFO." + stream
+	var found jetstream.Stream
+	_, err := permission.Ask(ctx, i.nc, nats.NewMsg(infos), infos)
+	if err == nil {
+		found, err = i.js.Stream(ctx, stream)
+	}
+	switch {
+	case isOff(err):
+		return nil, fmt.Errorf("%s: %w", jetStreamOff, err)
+	case err != nil:
+		return nil, permission.Unanswered(infos, err)
+	}
+	return found.CachedInfo(), nil
+}
+
+// isOff reports whether JetStream does not answer at all.
+func isOff(err error) bool {
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) ||
+		errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount)
+}
+
+// unfit says what about an existing stream is not as it has to be.
+func unfit(have, want jetstream.StreamConfig) error {
+	if err := checkStream(have, want); err != nil {
+		return err
+	}
+	if have.Replicas != want.Replicas {
+		return fmt.Errorf("it has %d replicas and WORKER_STREAM_REPLICAS is %d: run `nats stream edit --replicas=%d %s`, or change the setting",
+			have.Replicas, want.Replicas, want.Replicas, want.Name)
 	}
 	return nil
 }
 
-// publish tries whether a subject may be published to, with a message that the
-// broker does not store.
-func (i inspection) publish(ctx context.Context, subject string) {
+// missing reports whether a stream that is not there could be created.
+func (i inspection) missing(ctx context.Context, what string, want jetstream.StreamConfig) {
+	version := i.nc.ConnectedServerVersion()
+	if want.AllowMsgSchedules && predatesSchedules(version) {
+		i.report(what, "", noSchedules(want.Name, "nats-server "+version+" does not support them; "+schedulesSince))
+	} else {
+		i.report(what, notThere, nil)
+	}
+	i.try(ctx, creates(want.Name))
+	if !i.mayFind() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, inspectLimit)
 	defer cancel()
-	_, err := i.js.Publish(ctx, subject, nil, jetstream.WithExpectStream(string(probeID)))
-	if isAPIError(err, errorStreamMismatch) {
-		err = nil
+	if err := inTheWay(ctx, i.js, want); err != nil {
+		i.report("subjects of "+want.Name, "", err)
 	}
-	i.report("publish "+subject, "allowed", unanswered(subject, err))
 }
 
+// predatesSchedules reports whether a nats-server is older than message
+// schedules. Whether a stream has them its configuration says, for certain; this
+// is for one that is not there and must not be created to see. A version that
+// does not say is no reason to warn.
+func predatesSchedules(version string) bool {
+	numbers := strings.SplitN(strings.TrimPrefix(version, "v"), ".", 3)
+	if len(numbers) < 2 {
+		return false
+	}
+	major, err1 := strconv.Atoi(numbers[0])
+	minor, err2 := strconv.Atoi(numbers[1])
+	return err1 == nil && err2 == nil && (major < 2 || major == 2 && minor < 12)
+}
+
+// consumer looks at the consumer of a stream, and tries what it is for.
 func (i inspection) consumer(ctx context.Context, stream string, want jetstream.ConsumerConfig) {
-	looking, cancel := context.WithTimeout(ctx, inspectLimit)
-	defer cancel()
 	what := fmt.Sprintf("consumer %s of %s", want.Durable, stream)
-	have, err := i.js.Consumer(looking, stream, want.Durable)
+	have, err := i.lookUpConsumer(ctx, stream, want.Durable)
 	switch {
-	case errors.Is(err, jetstream.ErrConsumerNotFound):
-		i.report(what, "not there yet: `worker run` creates it, and `worker setup`", nil)
-		return
+	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+		i.report(what, notThere, nil)
+		i.try(ctx, createsConsumer(stream))
 	case err != nil:
-		i.report(what, "", unanswered("$JS.API.CONSUMER.INFO."+stream+"."+want.Durable, err))
-		return
-	case !sameConsumer(have.CachedInfo().Config, want):
-		err = errors.New("its settings are not the worker's: run `worker setup`")
+		i.report(what, "", err)
+	default:
+		if !sameConsumer(have.Config, want) {
+			err = errors.New("its settings are not the worker's: run `worker setup`")
+		}
+		i.report(what, fmt.Sprintf("%d pending", have.NumPending), err)
 	}
-	i.report(what, fmt.Sprintf("%d pending", have.CachedInfo().NumPending), err)
-	// Not a pull request, so the broker says so, and hands out nothing.
-	pulls := "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + want.Durable
-	i.request(ctx, "pull from "+stream, pulls, pulls, "{")
-	// Progress of a message that there never was: the broker answers, and has
-	// nothing to do.
-	acks := "$JS.ACK." + stream + "." + want.Durable
-	i.request(ctx, "acknowledge in "+stream, acks+".1."+neverStored+".1.0.0", acks+".>", "+WPI")
+	for _, p := range consumes(stream) {
+		i.try(ctx, p)
+	}
 }
 
-// request tries whether a subject may be published to, with a request that
-// changes nothing. allow is what has to be allowed where it may not.
-func (i inspection) request(ctx context.Context, what, subject, allow, body string) {
+func (i inspection) lookUpConsumer(ctx context.Context, stream, name string) (*jetstream.ConsumerInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, inspectLimit)
 	defer cancel()
-	_, err := i.nc.RequestWithContext(ctx, subject, []byte(body))
-	i.report(what, "allowed", unanswered(allow, err))
-}
-
-// unanswered explains why a request was not answered.
-func unanswered(subject string, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) {
-		return fmt.Errorf("no answer: allow the user to publish to %s: %w", subject, err)
+	infos := "$JS.API.CONSUMER.INFO." + stream + "." + name
+	if _, err := permission.Ask(ctx, i.nc, nats.NewMsg(infos), infos); err != nil {
+		return nil, err
 	}
-	return err
+	consumer, err := i.js.Consumer(ctx, stream, name)
+	if err != nil {
+		return nil, permission.Unanswered(infos, err)
+	}
+	return consumer.CachedInfo(), nil
 }

@@ -9,12 +9,15 @@ import (
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
+	"github.com/jobferry/jobferry/internal/permission"
+	"github.com/jobferry/jobferry/internal/pod"
 	"github.com/jobferry/jobferry/internal/sink"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 )
 
-// checkLimit bounds what is asked of one dependency.
+// checkLimit bounds what is asked of one dependency. Of the broker it bounds
+// the first answer: each further question has a limit of its own.
 const checkLimit = 20 * time.Second
 
 // Check tries each dependency as a worker with these settings would, and tells
@@ -35,16 +38,25 @@ func Check(ctx context.Context, cfg config.Config, report consumer.Report) error
 }
 
 func checkBroker(ctx context.Context, cfg config.NATS, settings consumer.Config, report consumer.Report) error {
-	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	connecting, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	nc, err := broker.ConnectOnce(ctx, cfg, "jobferry worker check", zap.NewNop())
+	nc, err := broker.ConnectOnce(connecting, cfg, "jobferry worker check", zap.NewNop())
 	if err != nil {
 		report("nats connection", "", err)
 		return nil
 	}
 	defer nc.Close()
 	report("nats connection", fmt.Sprintf("nats-server %s at %s; 2.14.5 or later is recommended", nc.ConnectedServerVersion(), nc.ConnectedUrlRedacted()), nil)
-	return consumer.Inspect(ctx, nc, settings, report)
+	inbox, err := permission.Inbox(connecting, nc)
+	report("inbox", inbox, err)
+	if err != nil {
+		return nil // no answer would come to what is asked
+	}
+	if err := consumer.Inspect(ctx, nc, settings, report); err != nil {
+		return err
+	}
+	pod.Inspect(ctx, nc, settings.Names, report)
+	return nil
 }
 
 func checkAPI(ctx context.Context, cfg fetch.Config, report consumer.Report) {
