@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
@@ -89,6 +90,23 @@ func TestCheckSaysWhatToDo(t *testing.T) {
 	_, wrong = w.checks(1, "NATS_URL", "nats://127.0.0.1:1")
 	require.Contains(t, wrong["nats connection"], "127.0.0.1:1")
 	require.Contains(t, wrong, "job API", "the rest is tried all the same")
+}
+
+func TestCheckAsksEachBucketThatSubmissionsMayName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.bucket + "-other"
+	_, err := w.s3.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: &other})
+	require.NoError(t, err)
+	_, wrong := w.checks(1, "S3_ALLOWED_BUCKETS", strings.Join([]string{w.bucket, other, "nosuchbucket"}, ","))
+	require.Len(t, wrong, 1, "%v", wrong)
+	require.Contains(t, wrong["bucket nosuchbucket"], "create the bucket or correct its name, or take it out of S3_ALLOWED_BUCKETS")
+	tried, _ := w.checks(0, "S3_ALLOWED_BUCKETS", other)
+	require.Contains(t, tried, "bucket "+other)
+	require.Empty(t, w.objects())
+	left, err := w.s3.ListObjectsV2(t.Context(), &awss3.ListObjectsV2Input{Bucket: &other})
+	require.NoError(t, err)
+	require.Empty(t, left.Contents, "nothing was ever stored in it")
 }
 
 // With exactly a worker's permissions there is nothing wrong, before the streams

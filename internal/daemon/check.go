@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
+	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/permission"
 	"github.com/jobferry/jobferry/internal/pod"
 	"github.com/jobferry/jobferry/internal/sink"
@@ -33,7 +35,7 @@ func Check(ctx context.Context, cfg config.Config, report consumer.Report) error
 		return err
 	}
 	checkAPI(ctx, fetchConfig(cfg), report)
-	checkStore(ctx, sinkConfig(cfg), report)
+	checkStore(ctx, sinkConfig(cfg), cfg.S3.AllowedBuckets, report)
 	return nil
 }
 
@@ -70,19 +72,34 @@ func checkAPI(ctx context.Context, cfg fetch.Config, report consumer.Report) {
 	report("job API", "answers, and takes the credentials", err)
 }
 
-func checkStore(ctx context.Context, cfg sink.Config, report consumer.Report) {
-	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+func checkStore(ctx context.Context, cfg sink.Config, allowed []string, report consumer.Report) {
+	opening, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	store, err := sink.New(ctx, cfg, zap.NewNop(), prometheus.NewRegistry())
+	store, err := sink.New(opening, cfg, zap.NewNop(), prometheus.NewRegistry())
 	if err != nil {
 		report("bucket", "", err)
 		return
 	}
 	defer store.Close()
-	if err = store.Probe(ctx); err != nil {
-		report("bucket", "", err)
-		return
+	err = store.Probe(opening)
+	report("bucket", cfg.Bucket+" is there", err)
+	if away := (*job.StoreError)(nil); errors.As(err, &away) {
+		return // what is away says nothing of other buckets
 	}
-	report("bucket", cfg.Bucket+" is there", nil)
-	store.Try(ctx, report)
+	if err == nil {
+		store.Try(opening, report)
+	}
+	for _, bucket := range allowed {
+		if bucket != cfg.Bucket {
+			checkBucket(ctx, store, bucket, report)
+		}
+	}
+}
+
+// checkBucket tries a bucket that submissions may name. Nothing is stored in it:
+// it may be somebody else's.
+func checkBucket(ctx context.Context, store *sink.Store, bucket string, report consumer.Report) {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	report("bucket "+bucket, "is there; storing in it was not tried", store.ProbeBucket(ctx, bucket))
 }

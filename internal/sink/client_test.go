@@ -146,6 +146,20 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+func TestProbeOfAnotherBucketSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	store := openStore(t, Config{Bucket: testBucket}, chain(backend.server.URL()))
+	require.NoError(t, store.ProbeBucket(t.Context(), testBucket))
+	require.ErrorContains(t, store.ProbeBucket(t.Context(), "missing"), "create the bucket or correct its name")
+	for status, advice := range map[int]string{
+		http.StatusForbidden:    `the worker needs the permission s3:ListBucket on bucket "other"`,
+		http.StatusUnauthorized: "check the AWS credentials",
+	} {
+		refusing := openStore(t, Config{Bucket: testBucket}, fakeS3(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		require.ErrorContains(t, refusing.ProbeBucket(t.Context(), "other"), advice)
+	}
+}
+
 func TestProbeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
