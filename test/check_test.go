@@ -154,6 +154,44 @@ func (w *world) namesAsMissing(permissions ...string) {
 	require.LessOrEqual(w.t, len(wrong), len(permissions), said)
 }
 
+// A stream that does not fit ends all three commands that look at it.
+func TestAStreamOfSubmissionsThatIsNoneIsNamed(t *testing.T) {
+	t.Parallel()
+	for says, stream := range map[string]jetstream.StreamConfig{
+		"does not take jobs.submit": {Subjects: []string{"orders.>"}, Retention: jetstream.WorkQueuePolicy},
+		"must be a work queue":      {Subjects: []string{"jobs.submit", "jobs.submit.>"}},
+	} {
+		w := newWorld(t)
+		stream.Name = "JOBS"
+		_, err := w.js.CreateStream(t.Context(), stream)
+		require.NoError(t, err)
+		_, wrong := w.checks(1)
+		require.Len(t, wrong, 1, "%v", wrong)
+		require.Contains(t, wrong["stream JOBS"], says)
+		status, stdout, stderr := w.run("", "setup")
+		require.Equal(t, 1, status)
+		require.Empty(t, stdout)
+		require.Contains(t, stderr, says)
+		p := w.start(nil)
+		require.Equal(t, 1, p.status())
+		lines := strings.Split(strings.TrimSpace(p.out.String()), "\n")
+		require.Contains(t, lines[len(lines)-1], says)
+	}
+}
+
+// A server without message schedules cannot be run here: one that says to be so
+// old stands for it.
+func TestCheckNamesAServerWithoutSchedules(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, wrong := w.checks(1, "NATS_URL", w.olderBroker("2.11.9"))
+	require.Len(t, wrong, 1, "%v", wrong)
+	require.Contains(t, wrong["stream JOBS_WAIT"], "nats-server 2.11.9 does not support them; it needs to be 2.12 or later")
+	w.must("setup")
+	_, wrong = w.checks(0)
+	require.Empty(t, wrong, "a stream that is there has schedules or has none, whatever the version says")
+}
+
 func TestCheckNamesWhatIsInTheWayOfAStream(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
