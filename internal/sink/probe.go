@@ -32,6 +32,7 @@ func (s *Store) ProbeBucket(ctx context.Context, bucket string) error {
 		return fmt.Errorf("%w; %s, or take it out of S3_ALLOWED_BUCKETS", e, e.hint(e.bucketHint()))
 	case ofRequester:
 		return fmt.Errorf("%w; %s", e, e.hint("check the AWS credentials"))
+	default:
+		return e
 	}
-	return e
 }
