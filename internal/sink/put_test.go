@@ -19,8 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobferry/jobferry/internal/job"
@@ -358,33 +356,4 @@ func TestPutWireForm(t *testing.T) {
 		require.Equal(t, want, got.Header.Get(name), name)
 	}
 	require.Empty(t, got.Header.Get("X-Amz-Sdk-Checksum-Algorithm"))
-}
-
-func TestPutCountsRequestsAndBytes(t *testing.T) {
-	t.Parallel()
-	store, j := plainStore(t), newJob(t)
-	for _, size := range []int64{1000, -1} {
-		_, err := store.Put(t.Context(), j, "result", pdf(pattern(1000), size))
-		require.NoError(t, err)
-	}
-	_, err := store.Put(t.Context(), j, "result", pdf(pattern(minPartSize+1), -1))
-	require.NoError(t, err)
-	j.Bucket = "nowhere"
-	_, err = store.Put(t.Context(), j, "result", pdf(pattern(0), 0))
-	require.Error(t, err)
-
-	require.InDelta(t, 2000+minPartSize+1, valueOf(t, store.metrics.bytes), 0)
-	for labels, want := range map[[2]string]float64{
-		{opPutObject, "2xx"}: 2, {opPutObject, "4xx"}: 1, {opPutObject, "5xx"}: 0,
-		{opCreate, "2xx"}: 1, {opUploadPart, "2xx"}: 2, {opComplete, "2xx"}: 1,
-	} {
-		require.InDelta(t, want, valueOf(t, store.metrics.requests.WithLabelValues(labels[:]...)), 0, "%v", labels)
-	}
-}
-
-func valueOf(t *testing.T, counter prometheus.Counter) float64 {
-	t.Helper()
-	var metric dto.Metric
-	require.NoError(t, counter.Write(&metric))
-	return metric.GetCounter().GetValue()
 }
