@@ -19,10 +19,13 @@ import (
 
 // spans is an OTLP receiver: every span that a worker has sent, by pod.
 type spans struct {
-	mu   sync.Mutex
-	all  []*tracepb.Span
-	pods map[string]bool
+	mu       sync.Mutex
+	all      []*tracepb.Span
+	pods     map[string]bool
+	versions map[string]bool
 }
+
+func newSpans() *spans { return &spans{pods: map[string]bool{}, versions: map[string]bool{}} }
 
 func (s *spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -35,8 +38,11 @@ func (s *spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	for _, resource := range export.GetResourceSpans() {
 		for _, attribute := range resource.GetResource().GetAttributes() {
-			if attribute.GetKey() == "service.instance.id" {
-				s.pods[attribute.GetValue().GetStringValue()] = true
+			switch value := attribute.GetValue().GetStringValue(); attribute.GetKey() {
+			case "service.instance.id":
+				s.pods[value] = true
+			case "service.version":
+				s.versions[value] = true
 			}
 		}
 		for _, scope := range resource.GetScopeSpans() {
@@ -70,7 +76,7 @@ func attribute(span *tracepb.Span, key string) string {
 func TestOneTraceFromTheSubmitterToTheEventAcrossPods(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	received := &spans{pods: map[string]bool{}}
+	received := newSpans()
 	server := httptest.NewServer(received)
 	defer server.Close()
 	env := func(pod string) map[string]string {
@@ -104,6 +110,10 @@ func TestOneTraceFromTheSubmitterToTheEventAcrossPods(t *testing.T) {
 	require.Len(t, trace["store file"], 1)
 	require.Len(t, trace["publish event"], 1)
 	require.Len(t, received.pods, 2)
+	require.Equal(t, map[string]bool{version: true}, received.versions)
+	status, said, _ := w.run("", "version")
+	require.Zero(t, status)
+	require.Contains(t, said, "jobferry "+version+",", "a trace names the version that the worker says it is")
 	deliveries := map[string]bool{}
 	for _, name := range []string{"process jobs.submit", "process jobs.due"} {
 		for _, span := range trace[name] {
@@ -123,7 +133,7 @@ func TestOneTraceFromTheSubmitterToTheEventAcrossPods(t *testing.T) {
 func TestJobThatIsInNoTraceBeginsOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	received := &spans{pods: map[string]bool{}}
+	received := newSpans()
 	server := httptest.NewServer(received)
 	defer server.Close()
 	w.start(map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL, "OTEL_BSP_SCHEDULE_DELAY": "50"})

@@ -48,7 +48,7 @@ func startStack(ctx context.Context, o options, settings *config.Loader) (*stack
 	if err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
-	if s.daemon, err = daemon.New(s.cfg, log); err != nil {
+	if s.daemon, err = daemon.New(s.cfg, "", log); err != nil {
 		return nil, errors.Join(withFlag(err, "--http-addr", o.httpAddr), s.stop())
 	}
 	return s, nil

@@ -20,7 +20,7 @@ func run(ctx, stop context.Context, cfg config.Config) error {
 	}
 	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
 	daemon.TuneMemory(cfg, os.LookupEnv)
-	d, err := daemon.New(cfg, log)
+	d, err := daemon.New(cfg, versionName(), log)
 	if err != nil {
 		return err
 	}

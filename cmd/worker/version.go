@@ -27,8 +27,14 @@ func newVersion() *cobra.Command {
 var version, revision string
 
 func versionLine() string {
-	v, r := buildInfo()
-	return fmt.Sprintf("jobferry %s, revision %s, %s", cmp.Or(version, v, "(devel)"), cmp.Or(revision, r, "unknown"), runtime.Version())
+	_, r := buildInfo()
+	return fmt.Sprintf("jobferry %s, revision %s, %s", versionName(), cmp.Or(revision, r, "unknown"), runtime.Version())
+}
+
+// versionName is what the linker was told, or else what the Go tool found.
+func versionName() string {
+	v, _ := buildInfo()
+	return cmp.Or(version, v, "(devel)")
 }
 
 // buildInfo is what the Go tool wrote into the binary.

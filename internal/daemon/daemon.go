@@ -25,20 +25,22 @@ const teardownLimit = 3 * time.Second
 
 // Daemon is one worker with all that it needs.
 type Daemon struct {
-	cfg    config.Config
-	log    *zap.Logger
-	health *health.Health
-	page   *page.Page
-	server *health.Server
-	reg    *prometheus.Registry
-	open   lifecycle
+	cfg     config.Config
+	version string
+	log     *zap.Logger
+	health  *health.Health
+	page    *page.Page
+	server  *health.Server
+	reg     *prometheus.Registry
+	open    lifecycle
 }
 
-// New binds the HTTP address, so that a taken port shows before any work is
+// New makes a worker of a program of this version, which is empty where nobody
+// has named one. It binds the HTTP address, so that a taken port shows before any work is
 // taken and a probe is answered while the worker still waits for what it
 // depends on. The caller runs the daemon, or closes it.
-func New(cfg config.Config, log *zap.Logger) (*Daemon, error) {
-	d := &Daemon{cfg: cfg, log: log, reg: prometheus.NewRegistry()}
+func New(cfg config.Config, version string, log *zap.Logger) (*Daemon, error) {
+	d := &Daemon{cfg: cfg, version: version, log: log, reg: prometheus.NewRegistry()}
 	d.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d.health = health.New(log, d.reg, "nats", "streams", "api", "store")
 	d.page = page.New(log)
@@ -89,7 +91,7 @@ func (d *Daemon) assemble(ctx context.Context) (*consumer.Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	traces, err := tracing.Start(ctx, d.log)
+	traces, err := tracing.Start(ctx, d.version, d.log)
 	if err != nil {
 		return nil, err
 	}

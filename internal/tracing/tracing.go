@@ -12,7 +12,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -44,10 +43,11 @@ type Tracing struct {
 	provider *trace.TracerProvider // nil while tracing is off
 }
 
-// Start reads the environment. It connects to nothing: spans are sent in the
+// Start reads the environment; the spans are those of a program of this version,
+// which is not named where it is empty. It connects to nothing: spans are sent in the
 // background, and those of a collector that is away are dropped, with a line in
 // the log. An error means that the environment asks for what is not there.
-func Start(ctx context.Context, log *zap.Logger) (*Tracing, error) {
+func Start(ctx context.Context, version string, log *zap.Logger) (*Tracing, error) {
 	if !enabled() {
 		return &Tracing{}, nil
 	}
@@ -58,7 +58,7 @@ func Start(ctx context.Context, log *zap.Logger) (*Tracing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export traces: %w", err)
 	}
-	about, err := describe(ctx)
+	about, err := describe(ctx, version)
 	if err != nil {
 		return nil, fmt.Errorf("export traces: %w", err)
 	}
@@ -104,10 +104,10 @@ func first(names ...string) string {
 }
 
 // describe says who makes the spans: what the environment says goes before.
-func describe(ctx context.Context) (*resource.Resource, error) {
+func describe(ctx context.Context, version string) (*resource.Resource, error) {
 	about := []attribute.KeyValue{attribute.String("service.name", "jobferry")}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		about = append(about, attribute.String("service.version", info.Main.Version))
+	if version != "" {
+		about = append(about, attribute.String("service.version", version))
 	}
 	return resource.New(ctx,
 		resource.WithAttributes(about...), resource.WithHost(), resource.WithTelemetrySDK(), resource.WithFromEnv(),

@@ -70,7 +70,7 @@ func TestOffUnlessAnEndpointIsSet(t *testing.T) {
 			for key, value := range env {
 				t.Setenv(key, value)
 			}
-			tracing, err := Start(t.Context(), zap.NewNop())
+			tracing, err := Start(t.Context(), "v1.2.3", zap.NewNop())
 			require.NoError(t, err)
 			_, span := tracing.Tracer().Start(t.Context(), "x")
 			defer span.End()
@@ -91,13 +91,14 @@ func TestSpansReachTheCollectorByTheEnd(t *testing.T) {
 			t.Setenv(variable, url)
 			t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=value")
 			t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
-			tracing, err := Start(t.Context(), zap.NewNop())
+			tracing, err := Start(t.Context(), "v1.2.3", zap.NewNop())
 			require.NoError(t, err)
 			_, span := tracing.Tracer().Start(t.Context(), "process jobs.due", trace.WithSpanKind(trace.SpanKindConsumer))
 			span.End()
 			require.NoError(t, tracing.Close(t.Context()))
 			require.Equal(t, []string{scope + " process jobs.due"}, received.spans)
 			require.Equal(t, "jobferry", received.service["service.name"])
+			require.Equal(t, "v1.2.3", received.service["service.version"])
 			require.Equal(t, "test", received.service["deployment.environment.name"])
 			require.Equal(t, "value", received.headers.Get("X-Key"))
 		})
@@ -108,7 +109,7 @@ func TestServiceNameOfTheEnvironmentGoesBefore(t *testing.T) {
 	received, url := startReceiver(t)
 	t.Setenv(envEndpoint, url)
 	t.Setenv("OTEL_SERVICE_NAME", "jobferry-eu")
-	tracing, err := Start(t.Context(), zap.NewNop())
+	tracing, err := Start(t.Context(), "v1.2.3", zap.NewNop())
 	require.NoError(t, err)
 	_, span := tracing.Tracer().Start(t.Context(), "x")
 	span.End()
@@ -121,12 +122,12 @@ func TestAnotherProtocolIsRefused(t *testing.T) {
 	for _, variable := range []string{envProtocol, envTracesProtocol} {
 		t.Setenv(envProtocol, protocol)
 		t.Setenv(variable, "grpc")
-		_, err := Start(t.Context(), zap.NewNop())
+		_, err := Start(t.Context(), "v1.2.3", zap.NewNop())
 		require.ErrorContains(t, err, "grpc")
 		require.ErrorContains(t, err, protocol)
 	}
 	t.Setenv(envTracesProtocol, protocol)
-	tracing, err := Start(t.Context(), zap.NewNop())
+	tracing, err := Start(t.Context(), "v1.2.3", zap.NewNop())
 	require.NoError(t, err)
 	require.NoError(t, tracing.Close(t.Context()))
 }
@@ -134,7 +135,7 @@ func TestAnotherProtocolIsRefused(t *testing.T) {
 func TestCollectorThatIsAwayHoldsNobody(t *testing.T) {
 	t.Setenv(envEndpoint, "http://127.0.0.1:1")
 	core, logs := observer.New(zap.WarnLevel)
-	tracing, err := Start(t.Context(), zap.New(core))
+	tracing, err := Start(t.Context(), "v1.2.3", zap.New(core))
 	require.NoError(t, err)
 	_, span := tracing.Tracer().Start(t.Context(), "x")
 	span.End()

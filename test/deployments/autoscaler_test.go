@@ -92,7 +92,7 @@ func startWorker(t *testing.T, cfg config.Config) (stop func()) {
 	t.Setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1") // no job gets that far
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	d, err := daemon.New(cfg, zap.NewNop())
+	d, err := daemon.New(cfg, "", zap.NewNop())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

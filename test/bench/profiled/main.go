@@ -37,7 +37,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	daemon.TuneMemory(cfg, os.LookupEnv)
-	d, err := daemon.New(cfg, log)
+	d, err := daemon.New(cfg, "", log)
 	if err != nil {
 		return err
 	}
