@@ -19,6 +19,7 @@ type conclusion struct {
 	charge bool          // the wait counts as an attempt
 
 	event job.EventData // of settled and rejected
+	bytes int64         // of its objects, whether the event or a manifest lists them; for the log
 	err   error         // of a failure, for the log; of abandoned
 }
 
@@ -226,7 +227,7 @@ func (w *Worker) publish(d *delivery, j job.Job, c conclusion) error {
 	if err == nil {
 		w.metrics.count(event)
 		w.metrics.countReady(event, j.ReadyAt)
-		w.logSettled(event, j, c.err)
+		w.logSettled(event, j, c)
 	}
 	return err
 }
@@ -246,11 +247,7 @@ func (w *Worker) publishRejected(d *delivery, c conclusion) error {
 }
 
 // logSettled writes the one line of a settled job.
-func (w *Worker) logSettled(event job.EventData, j job.Job, cause error) {
-	var bytes int64
-	for _, object := range event.Objects {
-		bytes += object.Size
-	}
+func (w *Worker) logSettled(event job.EventData, j job.Job, c conclusion) {
 	fields := []zap.Field{
 		zap.String("job", string(event.JobID)), zap.String("outcome", string(event.Status)),
 		zap.Int("polls", event.Polls), zap.Duration("took", event.SettledAt.Sub(event.SubmittedAt)),
@@ -260,10 +257,10 @@ func (w *Worker) logSettled(event job.EventData, j job.Job, cause error) {
 	}
 	if event.Status == job.OutcomeCompleted {
 		fields = append(fields, zap.String("kind", string(event.Kind)),
-			zap.Int("objects", max(len(event.Objects), event.ObjectCount)), zap.Int64("bytes", bytes))
+			zap.Int("objects", max(len(event.Objects), event.ObjectCount)), zap.Int64("bytes", c.bytes))
 	}
 	if event.Reason != "" {
-		fields = append(fields, zap.String("reason", event.Reason), zap.NamedError("cause", cause))
+		fields = append(fields, zap.String("reason", event.Reason), zap.NamedError("cause", c.err))
 	}
 	if tries := j.Transfers + j.Lost; tries > 0 {
 		fields = append(fields, zap.Int("failed_tries", tries))

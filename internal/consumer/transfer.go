@@ -29,13 +29,13 @@ func (w *Worker) transfer(ctx context.Context, j *job.Job, answer job.Answer, fr
 		return w.crowdedOut(j)
 	}
 	freeSlot()
-	event, err := w.storeResult(ctx, *j, answer)
+	stored, err := w.storeResult(ctx, *j, answer)
 	if err != nil {
 		j.Transfers++
 		return w.unstored(ctx, j, err)
 	}
 	w.s3Gate.passed()
-	return settle(event)
+	return stored
 }
 
 // crowdBackoff is between two looks of a job for a transfer slot. Its result
@@ -52,9 +52,9 @@ func (w *Worker) crowdedOut(j *job.Job) conclusion {
 	return waitUncharged(crowdBackoff.Delay(j.Crowded-2), causeNoSlot)
 }
 
-// storeResult stores a payload or the files, and returns the data of the event. It
-// is called with one transfer slot taken, and gives it back.
-func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) (job.EventData, error) {
+// storeResult stores a payload or the files, and settles the job with them. It is
+// called with one transfer slot taken, and gives it back.
+func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) (conclusion, error) {
 	event := job.EventData{Status: job.OutcomeCompleted, Kind: answer.Kind}
 	var err error
 	if answer.Payload != nil {
@@ -64,12 +64,25 @@ func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) 
 		event.Objects, err = w.storeFiles(ctx, j, answer.Files)
 	}
 	if err != nil {
-		return job.EventData{}, err
+		return none, err
 	}
 	if j.MayStand() { // what an earlier try left is of no use any more
 		w.cleanUp(ctx, j)
 	}
-	return w.fit(ctx, j, event)
+	bytes := bytesOf(event.Objects)
+	if event, err = w.fit(ctx, j, event); err != nil {
+		return none, err
+	}
+	c := settle(event)
+	c.bytes = bytes
+	return c, nil
+}
+
+func bytesOf(objects []job.Object) (bytes int64) {
+	for _, object := range objects {
+		bytes += object.Size
+	}
+	return bytes
 }
 
 func (w *Worker) storePayload(ctx context.Context, j job.Job, payload job.Payload) ([]job.Object, error) {

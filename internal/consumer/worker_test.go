@@ -12,6 +12,9 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestJobIsPolledUntilItIsDone(t *testing.T) {
@@ -289,8 +292,10 @@ func TestVeryManyFilesGoIntoAManifest(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
-		return &textPayload{strings.NewReader("x")}, nil
+		return &textPayload{strings.NewReader("xyz")}, nil
 	}
+	core, lines := observer.New(zapcore.InfoLevel)
+	h.log = zap.New(core)
 	h.api.script("a", func(context.Context, int) (job.Answer, error) { return files(4000), nil })
 	h.start()
 	h.submit("a")
@@ -299,6 +304,12 @@ func TestVeryManyFilesGoIntoAManifest(t *testing.T) {
 	require.Nil(t, event.Data.Objects)
 	require.Equal(t, "a/objects", event.Data.Manifest.Key)
 	require.Equal(t, 4000, strings.Count(h.store.content("a/objects"), `"key"`))
+
+	h.settledEverywhere()
+	told := lines.FilterMessage("job settled").All()
+	require.Len(t, told, 1)
+	require.EqualValues(t, 4000, told[0].ContextMap()["objects"])
+	require.EqualValues(t, 4000*len("xyz"), told[0].ContextMap()["bytes"], "of the files, whether the event lists them or not")
 }
 
 func TestThreeDownloadsOfWrongLengthAreInvalid(t *testing.T) {
