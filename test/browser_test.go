@@ -42,6 +42,8 @@ func TestPageShowsTheFleet(t *testing.T) {
 	shown.signal(syscall.SIGKILL)
 	b.shows("state", "No connection to the worker")
 	b.until("document.getElementById('main').classList.contains('old')")
+	b.until(`/^Not live: this is how it was at \d\d:\d\d:\d\d\.$/.test(document.getElementById("stale").innerText)`)
+	b.looksGood("lost")
 }
 
 // emptyFleet is what two pods show that have had nothing to do.

@@ -92,6 +92,7 @@ func (b *tab) byKeyboard(w *world) {
 	b.do(chromedp.KeyEvent(" "))
 	b.shows("state", "Paused")
 	require.Contains(b.t, b.accessible(), "button: Go on")
+	require.False(b.t, eval[bool](b, "document.activeElement.hasAttribute('aria-pressed')"), "its name says it: Go on is not pressed")
 	w.add(simulator.Job{ID: "failed-too", Outcome: simulator.Failed})
 	w.event("failed-too")
 	b.counts("failed", 1)

@@ -202,7 +202,9 @@ const wide = `[...document.body.querySelectorAll("*")]
   .filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth || e.getBoundingClientRect().left < 0)
   .map((e) => e.outerHTML.slice(0, 200))`
 
-// pale lists texts with less contrast than WCAG 2.2 asks for (1.4.3, AA).
+// pale lists texts with less contrast than WCAG 2.2 asks for (1.4.3, AA). What
+// stands in something translucent is mixed with what is behind that; all of it
+// is taken for as pale as the page's own ground is behind it.
 const pale = `(() => {
   const channels = (color) => color.match(/[\d.]+/g).map(Number);
   const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4))
@@ -214,8 +216,12 @@ const pale = `(() => {
     }
     return [255, 255, 255];
   };
+  const page = ground(document.body);
+  const opacity = (e) => (e ? getComputedStyle(e).opacity * opacity(e.parentElement) : 1);
+  const seen = (color, e) => color.slice(0, 3).map((c, i) => c * opacity(e) + page[i] * (1 - opacity(e)));
   const contrast = (e) => {
-    const [dark, light] = [luminance(channels(getComputedStyle(e).color)), luminance(ground(e))].sort((a, b) => a - b);
+    const colors = [channels(getComputedStyle(e).color), ground(e)];
+    const [dark, light] = colors.map((color) => luminance(seen(color, e))).sort((a, b) => a - b);
     return (light + .05) / (dark + .05);
   };
   return [...document.body.querySelectorAll("*")]
