@@ -32,7 +32,8 @@ type delivery struct {
 
 // deliver takes a message in hand.
 func (w *Worker) deliver(m message) (*delivery, func(), error) {
-	free := sync.OnceFunc(func() { w.slots.release(m.lane, 1) })
+	w.slots.fill(m.lane)
+	free := sync.OnceFunc(func() { w.slots.empty(m.lane) })
 	meta, err := m.msg.Metadata()
 	if err != nil {
 		return nil, free, err

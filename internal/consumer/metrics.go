@@ -109,7 +109,7 @@ func watchSlots(reg prometheus.Registerer, s *slots, b *berths) {
 			Namespace: "jobferry", Name: name, Help: help, ConstLabels: labels,
 		}, value))
 	}
-	const help = "Slots in use; those of polls include the ones that a pull request holds."
+	const help = "Slots that have a job; those that are only kept for jobs to come are not in use."
 	for l := range lanes {
 		gauge("slots_in_use", help, prometheus.Labels{"stage": "poll_" + l.String()}, func() float64 { return float64(s.inUse(l)) })
 	}

@@ -48,7 +48,7 @@ func (r *running) value(t *testing.T, name, label string) float64 {
 		}
 		for _, metric := range family.GetMetric() {
 			if label == "" || metric.GetLabel()[0].GetValue() == label {
-				return metric.GetCounter().GetValue()
+				return metric.GetCounter().GetValue() + metric.GetGauge().GetValue() // it is one of them
 			}
 		}
 	}

@@ -34,8 +34,9 @@ type slots struct {
 	places       func() int // how many more finished jobs the pod has a place for
 
 	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced whenever a slot may have come free
-	busy     [lanes]int
+	changed  chan struct{}  // closed and replaced whenever a slot may have come free
+	busy     [lanes]int     // taken, by requests and by messages
+	filled   [lanes]int     // those of them that a message in hand has
 	backlog  [lanes]uint64  // what the broker said that it still has
 	finished [lanes]float64 // share of the last polls that found a result
 	passed   int            // paced requests of due jobs since the last fresh one
@@ -161,6 +162,22 @@ func (s *slots) release(l lane, count int) {
 	s.wake()
 }
 
+// fill notes that a message has come into one of the slots that are taken.
+func (s *slots) fill(l lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.filled[l]++
+}
+
+// empty gives back the slot of a message.
+func (s *slots) empty(l lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.filled[l]--
+	s.busy[l]--
+	s.wake()
+}
+
 // note records what the broker said about the lane's backlog.
 func (s *slots) note(l lane, backlog uint64) {
 	s.mu.Lock()
@@ -177,10 +194,10 @@ func (s *slots) wake() {
 	s.changed = make(chan struct{})
 }
 
-// inUse returns how many slots of a lane are taken, those included that a
-// listening request holds.
+// inUse returns how many slots of a lane have a message. Those that a request
+// holds while it listens are left out: an idle worker would look a quarter full.
 func (s *slots) inUse(l lane) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.busy[l]
+	return s.filled[l]
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/jobferry/jobferry/internal/job"
 	"github.com/stretchr/testify/require"
 )
 
@@ -84,6 +85,39 @@ func TestTakeEndsWithItsContext(t *testing.T) {
 	cancel(stop)
 	_, err = s.take(ctx, due)
 	require.ErrorIs(t, err, stop)
+}
+
+// TestIdleWorkerHasItsSlotsFree: those that a request holds while it waits for
+// messages make no pod full.
+func TestIdleWorkerHasItsSlotsFree(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	release := make(chan struct{})
+	h.api.script("a", func(ctx context.Context, _ int) (job.Answer, error) {
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return text("done"), nil
+	})
+	r := h.start()
+	inUse := func() [lanes]float64 {
+		return [lanes]float64{r.value(t, "jobferry_slots_in_use", "poll_due"), r.value(t, "jobferry_slots_in_use", "poll_fresh")}
+	}
+	h.eventually(func() bool { return h.listens(h.names.Jobs()) && h.listens(h.names.Wait()) }, "the worker does not listen")
+	require.Zero(t, inUse())
+	h.submit("a")
+	h.eventually(func() bool { return inUse() == [lanes]float64{fresh: 1} }, "a job in hand has no slot")
+	close(release)
+	h.settledEverywhere()
+	h.eventually(func() bool { return inUse() == [lanes]float64{} }, "the slot is not free again")
+}
+
+// listens reports whether a request for messages of a stream waits at the
+// broker.
+func (h *harness) listens(stream string) bool {
+	consumer, err := h.js.Consumer(h.t.Context(), stream, Durable)
+	return err == nil && consumer.CachedInfo().NumWaiting > 0
 }
 
 func TestPacedLanesShareTheRate(t *testing.T) {
