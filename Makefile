@@ -87,8 +87,8 @@ $(BIN)/promtool:
 
 .PHONY: alerts
 alerts: $(PROMTOOL) ## Check the alert rules and run their unit tests
-	$< check rules deployments/monitoring/alerts.yaml
-	$< test rules deployments/monitoring/alerts_test.yaml
+	$< check rules deployments/monitoring/alerts.yaml deployments/monitoring/alerts_from_zero.yaml
+	$< test rules deployments/monitoring/alerts_test.yaml deployments/monitoring/alerts_from_zero_test.yaml
 
 .PHONY: tidy
 tidy: ## Tidy go.mod and format the code

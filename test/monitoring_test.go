@@ -21,19 +21,19 @@ import (
 // scrapeLabels are what Prometheus adds to what the worker says.
 var scrapeLabels = []string{"job", "instance"}
 
-// alert is one rule of alerts.yaml.
+// alert is one rule of alerts.yaml, or of alerts_from_zero.yaml.
 type alert struct {
 	Name        string            `yaml:"alert"`
 	Expr        string            `yaml:"expr"`
 	Annotations map[string]string `yaml:"annotations"`
 }
 
-func alerts(t *testing.T) []alert {
+func alerts(t *testing.T, name string) []alert {
 	t.Helper()
 	var file struct {
 		Groups []struct{ Rules []alert }
 	}
-	text, err := os.ReadFile(filepath.Join(root, "deployments", "monitoring", "alerts.yaml"))
+	text, err := os.ReadFile(filepath.Join(root, "deployments", "monitoring", name))
 	require.NoError(t, err)
 	require.NoError(t, yaml.Unmarshal(text, &file))
 	var all []alert
@@ -93,7 +93,7 @@ func TestQueriesFindTheirMetrics(t *testing.T) {
 	t.Parallel()
 	families := metricsOf(t)
 	queries := dashboardQueries(t)
-	for _, a := range alerts(t) {
+	for _, a := range alerts(t, "alerts.yaml") {
 		queries[a.Name] = append(queries[a.Name], a.Expr)
 	}
 	asked := map[string]bool{}
@@ -182,7 +182,7 @@ func TestEachAlertHasItsEntry(t *testing.T) {
 			entries[title] = text
 		}
 	}
-	for _, a := range alerts(t) {
+	for _, a := range append(alerts(t, "alerts.yaml"), alerts(t, "alerts_from_zero.yaml")...) {
 		require.True(t, strings.HasSuffix(a.Annotations["runbook_url"], "docs/RUNBOOK.md#"+strings.ToLower(a.Name)), a.Name)
 		for _, part := range []string{"**It means**", "**Confirm**", "**Do**"} {
 			require.Contains(t, entries[a.Name], part, a.Name)

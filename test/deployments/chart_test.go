@@ -53,7 +53,7 @@ podAnnotations: {a: b}
 podLabels: {c: d}
 networkPolicy: {enabled: true, metricsFrom: [{podSelector: {}}], extraEgress: [{ports: [{port: 9000}]}]}
 serviceMonitor: {enabled: true, labels: {release: prometheus}}
-prometheusRule: {enabled: true, labels: {release: prometheus}}
+prometheusRule: {enabled: true, watchFromZero: true, labels: {release: prometheus}}
 dashboard: {enabled: true, annotations: {grafana_folder: Jobs}}
 permissions: {enabled: true}
 keda: {enabled: true}

@@ -3,6 +3,7 @@ package deployments
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +51,34 @@ func TestChartShipsTheAlerts(t *testing.T) {
 	require.Equal(t, rules[1:], fromZero, "no worker is normal")
 	fromOne := render(t, enough+"prometheusRule: {enabled: true}\nkeda: {enabled: true, minReplicas: 1}")
 	require.Equal(t, all, at(t, fromOne["PrometheusRule"], "spec"))
+}
+
+// TestChartWatchesFromZero by the names that its streams and its ScaledObject
+// have, and only where it is asked to.
+func TestChartWatchesFromZero(t *testing.T) {
+	t.Parallel()
+	groups := func(values string) string {
+		content, err := yaml.Marshal(at(t, render(t, values)["PrometheusRule"], "spec", "groups"))
+		require.NoError(t, err)
+		return string(content)
+	}
+	require.NotContains(t, groups(enough+"prometheusRule: {enabled: true}"), "num_pending")
+
+	const watched = "prometheusRule: {enabled: true, watchFromZero: true}\nfullnameOverride: "
+	shipped := at(t, render(t, enough+watched+"jobferry")["PrometheusRule"], "spec", "groups", 1)
+	var file manifest
+	require.NoError(t, yaml.UnmarshalStrict([]byte(readFile(t, "deployments/monitoring/alerts_from_zero.yaml")), &file))
+	require.Equal(t, at(t, file, "groups", 0), shipped)
+
+	scaled := render(t, everything+"fullnameOverride: ferry")["ScaledObject"]
+	named := groups(everything + "fullnameOverride: ferry")
+	require.Contains(t, named, fmt.Sprintf(`scaledObject="%s"`, at(t, scaled, "metadata", "name")))
+	for i := range 2 {
+		trigger := at(t, scaled, "spec", "triggers", i, "metadata")
+		require.Contains(t, named, `consumer_name="`+at(t, trigger, "consumer").(string)+`"`)
+		require.Regexp(t, `stream_name=~"(\w+\|)*`+at(t, trigger, "stream").(string)+`[|"]`, named)
+	}
+	require.NotContains(t, named, "JOBS")
 }
 
 func TestChartShipsTheDashboard(t *testing.T) {
