@@ -37,7 +37,8 @@ type world struct {
 	s3     *awss3.Client
 	bucket string
 	env    map[string]string
-	bodies map[uint64]string // of submissions, by their sequence
+	bodies map[uint64]string  // of submissions, by their sequence
+	heard  *nats.Subscription // to what commands submit; nil until one does
 }
 
 func newWorld(t *testing.T) *world {

@@ -4,11 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/jobferry/jobferry/docs/schemas"
+	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/simulator"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 )
@@ -35,19 +40,80 @@ func (w *world) events() []*nats.Msg {
 	return all
 }
 
+// listen hears from now on what commands submit. Where there is no stream
+// nobody may listen, for a command is to find that out.
+func (w *world) listen() {
+	w.t.Helper()
+	if w.nc == nil || w.heard != nil {
+		return
+	}
+	if _, err := w.js.Stream(context.Background(), "JOBS"); err != nil {
+		return
+	}
+	var err error
+	w.heard, err = w.nc.SubscribeSync("jobs.submit.*")
+	require.NoError(w.t, err)
+	require.NoError(w.t, w.heard.SetPendingLimits(-1, -1))
+	require.NoError(w.t, w.nc.Flush())
+}
+
+// commanded returns what commands have submitted since it was called last.
+func (w *world) commanded() (all []*nats.Msg) {
+	w.t.Helper()
+	if w.heard == nil {
+		return nil
+	}
+	require.NoError(w.t, w.nc.Flush()) // what the broker has stored is here after that
+	count, _, err := w.heard.Pending()
+	require.NoError(w.t, err)
+	for range count {
+		msg, err := w.heard.NextMsg(time.Second)
+		require.NoError(w.t, err)
+		all = append(all, msg)
+	}
+	return all
+}
+
+// checkCommanded holds what commands have submitted against the schemas: they
+// send nothing that breaks a rule, and no header that is not described.
+func (w *world) checkCommanded(set *schemas.Set, submissions []*nats.Msg) {
+	w.t.Helper()
+	for _, msg := range submissions {
+		require.NoError(w.t, set.CheckSubmission(msg.Data), "%s", msg.Data)
+		require.NoError(w.t, set.CheckSubmissionHeaders(msg.Header), "%v", msg.Header)
+		w.allDescribed(msg.Header, set.CheckSubmissionHeaders)
+	}
+}
+
+// allDescribed empties each header in turn, which the schema refuses of one that
+// it describes. What the broker alone reads is no part of it.
+func (w *world) allDescribed(header nats.Header, check func(map[string][]string) error) {
+	w.t.Helper()
+	for name := range header {
+		if strings.HasPrefix(name, "Nats-") && name != nats.MsgIdHdr {
+			continue
+		}
+		broken := maps.Clone(header)
+		broken[name] = []string{""}
+		require.Error(w.t, check(broken), "the header %s is not described", name)
+	}
+}
+
 // checkMessages holds every event that a test has left, and every submission
-// that was rejected or led to an event, against the published schemas. A test
-// that has taken its broker down has none left.
+// that was rejected, led to an event or was a command's, against the published
+// schemas. A test that has taken its broker down has none left.
 func (w *world) checkMessages() {
 	if w.t.Failed() || !w.nc.IsConnected() {
 		return
 	}
 	set, err := schemas.Load()
 	require.NoError(w.t, err)
+	w.checkCommanded(set, w.commanded())
 	settled, rejected := map[job.ID]bool{}, map[string]string{}
 	for _, msg := range w.events() {
 		require.NoError(w.t, set.CheckEvent(msg.Data), "%s", msg.Data)
-		require.Equal(w.t, job.ContentTypeCloudEvent, msg.Header.Get("Content-Type"))
+		require.NoError(w.t, set.CheckEventHeaders(msg.Header), "%v", msg.Header)
+		w.allDescribed(msg.Header, set.CheckEventHeaders)
 		var event job.Event
 		require.NoError(w.t, json.Unmarshal(msg.Data, &event))
 		if event.Data.Status == job.OutcomeRejected {
@@ -79,4 +145,29 @@ func (w *world) checkSubmission(set *schemas.Set, body string, rejected bool, re
 		}
 	}
 	require.Error(w.t, verdict, "rejected for %q: %s", reason, body)
+}
+
+// TestCommandsSubmitWhatTheSchemasDescribe, with every header and member that
+// they may send.
+func TestCommandsSubmitWhatTheSchemasDescribe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(nil).ready()
+	w.api.Add(simulator.Job{ID: "a", Outcome: simulator.Failed})
+	w.must("submit", "--prefix", "cli/", "--metadata", "orderID=42", "--deadline", "1h", "a")
+	first := w.event("a")
+	w.must("submit", "b")
+	w.must("replay", "a")
+	w.eventually("it does not fail again", func() bool { return w.event("a").Time.After(first.Time) })
+
+	set, err := schemas.Load()
+	require.NoError(t, err)
+	all := w.commanded()
+	require.Len(t, all, 3)
+	w.checkCommanded(set, all)
+	for i, want := range [][]string{{nats.MsgIdHdr}, {nats.MsgIdHdr}, {consumer.HeaderReplaces, nats.MsgIdHdr}} {
+		require.Subset(t, slices.Collect(maps.Keys(all[i].Header)), want)
+	}
+	events := w.events()
+	require.JSONEq(t, `{"prefix":"cli/"}`, events[len(events)-1].Header.Get("Jobferry-Destination"))
 }

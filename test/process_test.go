@@ -132,6 +132,9 @@ func (p *process) ready() {
 // run runs a command of the worker to its end.
 func (w *world) run(stdin string, args ...string) (status int, stdout, stderr string) {
 	w.t.Helper()
+	if len(args) > 0 && (args[0] == "submit" || args[0] == "replay") {
+		w.listen()
+	}
 	var out, errs bytes.Buffer
 	cmd := w.command(worker, nil, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewBufferString(stdin), &out, &errs

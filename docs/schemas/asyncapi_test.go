@@ -92,17 +92,23 @@ func TestExamplesOfTheAsyncAPIDocumentAreValid(t *testing.T) {
 	t.Parallel()
 	for name, message := range at(t, asyncAPI(t), "components", "messages").(map[string]any) {
 		for _, example := range message.(map[string]any)["examples"].([]any) {
+			header := map[string][]string{}
+			for key, value := range at(t, example, "headers").(map[string]any) {
+				header[key] = []string{value.(string)}
+			}
 			payload := at(t, example, "payload")
 			body, err := json.Marshal(payload)
 			require.NoError(t, err)
 			switch name {
 			case "event":
 				require.NoError(t, load(t).CheckEvent(body))
+				require.NoError(t, load(t).CheckEventHeaders(header))
 			case "jobID":
 				body = []byte(payload.(string))
 				fallthrough
 			default:
 				require.NoError(t, load(t).CheckSubmission(body), name)
+				require.NoError(t, load(t).CheckSubmissionHeaders(header), name)
 			}
 		}
 	}

@@ -21,7 +21,8 @@ const base = "file:///schemas/"
 
 // Set is the compiled schemas. It is safe for use by many goroutines.
 type Set struct {
-	submission, event, objects *jsonschema.Schema
+	submission, event, objects      *jsonschema.Schema
+	submissionHeaders, eventHeaders *jsonschema.Schema
 }
 
 // Load compiles the schemas, once in a process.
@@ -42,6 +43,7 @@ func load() (*Set, error) {
 	set := &Set{}
 	for name, schema := range map[string]**jsonschema.Schema{
 		"submission.json": &set.submission, "event.json": &set.event, "objects.json": &set.objects,
+		"submission-headers.json": &set.submissionHeaders, "event-headers.json": &set.eventHeaders,
 	} {
 		if *schema, err = compiler.Compile(base + name); err != nil {
 			return nil, fmt.Errorf("compile schema %s: %w", name, err)
@@ -83,6 +85,29 @@ func (s *Set) CheckEvent(body []byte) error { return check(s.event, body) }
 // CheckManifest says what is wrong with the content of a manifest; nil if
 // nothing is.
 func (s *Set) CheckManifest(content []byte) error { return check(s.objects, content) }
+
+// CheckSubmissionHeaders says what is wrong with the NATS headers of a
+// submission; nil if nothing is.
+func (s *Set) CheckSubmissionHeaders(header map[string][]string) error {
+	return s.submissionHeaders.Validate(firstValues(header))
+}
+
+// CheckEventHeaders says what is wrong with the NATS headers of an event; nil if
+// nothing is.
+func (s *Set) CheckEventHeaders(header map[string][]string) error {
+	return s.eventHeaders.Validate(firstValues(header))
+}
+
+// firstValues are what a reader of headers gets to see.
+func firstValues(header map[string][]string) map[string]any {
+	first := make(map[string]any, len(header))
+	for name, values := range header {
+		if len(values) > 0 {
+			first[name] = values[0]
+		}
+	}
+	return first
+}
 
 func check(schema *jsonschema.Schema, body []byte) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))

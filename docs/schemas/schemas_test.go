@@ -92,6 +92,28 @@ func complete() map[string]job.EventData {
 	}
 }
 
+func TestHeadersAreDescribed(t *testing.T) {
+	t.Parallel()
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	set := load(t)
+	for _, c := range []struct {
+		header            map[string][]string
+		submission, event bool // whether it is one of theirs
+	}{
+		{map[string][]string{}, true, false},
+		{map[string][]string{"Content-Type": {job.ContentTypeCloudEvent}, "Nats-Sequence": {"3"}}, true, true},
+		{map[string][]string{"Content-Type": {job.ContentTypeCloudEvent}, "traceparent": {trace}, "Jobferry-Destination": {`{"bucket":"b"}`}}, true, true},
+		{map[string][]string{"Content-Type": {"application/json"}}, true, false},
+		{map[string][]string{"Content-Type": {job.ContentTypeCloudEvent}, "Jobferry-Destination": {"b"}}, true, false},
+		{map[string][]string{"Nats-Msg-Id": {"a"}, "traceparent": {trace}, "Jobferry-Replaces": {"42"}}, true, false},
+		{map[string][]string{"Jobferry-Replaces": {"0"}}, false, false},
+		{map[string][]string{"traceparent": {"none"}}, false, false},
+	} {
+		require.Equal(t, c.submission, set.CheckSubmissionHeaders(c.header) == nil, "a submission's: %v", c.header)
+		require.Equal(t, c.event, set.CheckEventHeaders(c.header) == nil, "an event's: %v", c.header)
+	}
+}
+
 func encode(t *testing.T, data job.EventData) []byte {
 	t.Helper()
 	body, err := job.NewEvent("a", data, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").Encode()
