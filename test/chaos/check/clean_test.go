@@ -29,7 +29,7 @@ var begin = time.Date(2026, time.November, 1, 12, 0, 0, 0, time.UTC)
 func clean(t *testing.T) check.Observation {
 	t.Helper()
 	o := check.Observation{
-		Expected: map[string]check.Expectation{}, Acknowledged: map[string]int{}, Work: map[string]check.Work{},
+		Bucket: "results", Expected: map[string]check.Expectation{}, Acknowledged: map[string]int{}, Work: map[string]check.Work{},
 		Left: map[string]uint64{"JOBS": 0, "JOBS_WAIT": 0}, Secrets: []string{secret}, Texts: []check.Text{text("worker-0.log", `{"msg":"job settled"}`)},
 		Backoff:     check.Backoff{Initial: time.Second, Max: 30 * time.Second, Multiplier: 1.5, Jitter: 0.2},
 		WorkerKills: 3, NodeKills: 1, Faults: map[string]int{"worker kill -9": 3, "node kill -9": 1}, Took: time.Minute,

@@ -41,6 +41,7 @@ type eventData struct {
 }
 
 type eventObject struct {
+	Bucket      string `json:"bucket"`
 	Key         string `json:"key"`
 	Size        int64  `json:"size"`
 	ContentType string `json:"contentType"`

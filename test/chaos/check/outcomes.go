@@ -83,7 +83,7 @@ func (j *judge) list(id string, want []ExpectedObject, is []eventObject) {
 		if sum == "" {
 			sum = j.stored[w.Key].CRC64NVME
 		}
-		expected := eventObject{Key: w.Key, Size: w.Size, ContentType: w.ContentType, Checksum: sum, ETag: claim.ETag}
+		expected := eventObject{Bucket: j.o.Bucket, Key: w.Key, Size: w.Size, ContentType: w.ContentType, Checksum: sum, ETag: claim.ETag}
 		if object, there := j.stored[w.Key]; there {
 			expected.ETag = object.ETag
 		}

@@ -80,6 +80,8 @@ func eventPlantings() map[check.Kind][]planting {
 		},
 		check.WrongObjects: {
 			{"none named", edit(pdf, `"objects":[`, `"others":[`)},
+			{"another bucket", edit(pdf, `"bucket":"results"`, `"bucket":"others"`)},
+			{"no bucket", edit(pdf, `"bucket":"results",`, "")},
 			{"another type", edit(pdf, `"application/pdf"`, `"text/plain"`)},
 			{"another ETag", edit(pdf, `"etag-`, `"gate-`)},
 			{"another checksum", edit(pdf, `"checksum":"`, `"checksum":"A`)},

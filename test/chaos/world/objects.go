@@ -47,7 +47,7 @@ func (s *store) objects(ctx context.Context) ([]Object, error) {
 
 func (s *store) object(ctx context.Context, key string) (Object, error) {
 	got, err := s.client.GetObject(ctx, &s3.GetObjectInput{
-		Bucket: aws.String(bucket), Key: &key, ChecksumMode: types.ChecksumModeEnabled,
+		Bucket: aws.String(Bucket), Key: &key, ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if err != nil {
 		return Object{}, fmt.Errorf("read %s: %w", key, err)
@@ -72,7 +72,7 @@ func digest(r io.Reader) (hash string, size int64, err error) {
 
 // orphans are the multipart uploads that nobody ended.
 func (s *store) orphans(ctx context.Context) ([]string, error) {
-	list, err := s.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: aws.String(bucket)})
+	list, err := s.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{Bucket: aws.String(Bucket)})
 	if err != nil {
 		return nil, fmt.Errorf("list the multipart uploads: %w", err)
 	}

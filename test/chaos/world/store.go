@@ -13,10 +13,12 @@ import (
 	"github.com/jobferry/jobferry/internal/embedded"
 )
 
+// Bucket is where every result goes.
+const Bucket = "results"
+
 // What the workers know the store by. The secret key is one of the texts that
 // no log may hold.
 const (
-	bucket    = "results"
 	region    = "us-east-1"
 	accessKey = "chaos-access-key"
 	secretKey = "chaos-secret-key-that-no-log-may-show"
@@ -37,7 +39,7 @@ func startStore(ctx context.Context, dir string) (*store, error) {
 	var err error
 	s.server, err = embedded.StartS3(ctx, embedded.S3Options{
 		Addr: "127.0.0.1:0", Dir: filepath.Join(dir, "s3"), AccessKey: accessKey, SecretKey: secretKey,
-		Region: region, Buckets: []string{bucket},
+		Region: region, Buckets: []string{Bucket},
 	})
 	if err != nil {
 		return nil, err

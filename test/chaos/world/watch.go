@@ -68,7 +68,7 @@ func (w *watcher) look(ctx context.Context, object types.Object) {
 		return
 	}
 	head, err := w.client.HeadObject(ctx, &s3.HeadObjectInput{
-		Bucket: aws.String(bucket), Key: &key, ChecksumMode: types.ChecksumModeEnabled,
+		Bucket: aws.String(Bucket), Key: &key, ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if err != nil {
 		return // replaced at this moment: the next round sees it
@@ -90,7 +90,7 @@ func (w *watcher) all() []Sighting {
 // listObjects lists the bucket.
 func listObjects(ctx context.Context, client *s3.Client) ([]types.Object, error) {
 	var objects []types.Object
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: aws.String(bucket)})
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: aws.String(Bucket)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

@@ -73,7 +73,7 @@ func (w *World) environment(nodes int) []string {
 	return []string{
 		"NATS_URL=" + w.cluster.urls(),
 		"NITRO_API_URL=" + w.api.api.url(), "NITRO_CLIENT_ID=" + clientID, "NITRO_CLIENT_SECRET=" + clientSecret,
-		"S3_BUCKET=" + bucket, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + w.store.proxy.url(), "AWS_REGION=" + region,
+		"S3_BUCKET=" + Bucket, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + w.store.proxy.url(), "AWS_REGION=" + region,
 		"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_EC2_METADATA_DISABLED=true",
 		"WORKER_STREAM_REPLICAS=" + strconv.Itoa(nodes),
 		"WORKER_RESULT_HOSTS=" + w.api.files.addr(), "WORKER_HTTP_ADDR=127.0.0.1:0",
