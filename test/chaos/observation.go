@@ -22,7 +22,7 @@ import (
 // observe puts what was to be beside what was seen, in the checker's words.
 func observe(ctx context.Context, workload []plan.Submission, e world.Evidence) (check.Observation, error) {
 	o := check.Observation{
-		Bucket: world.Bucket, Acknowledged: e.Acknowledged, Orphans: e.Orphans, Left: e.Left,
+		Bucket: world.Bucket, Acknowledged: e.Acknowledged, LastEvent: e.LastEvent, Orphans: e.Orphans, Left: e.Left,
 		Authorizations: e.Record.LeakedAuthorization, Secrets: e.Secrets, Texts: texts(e.Files),
 		Backoff: check.Backoff{
 			Initial: world.BackoffInitial, Max: world.BackoffMax, Multiplier: world.BackoffMultiplier, Jitter: world.BackoffJitter,

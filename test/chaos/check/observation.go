@@ -15,6 +15,7 @@ type Observation struct {
 	Expected     map[string]Expectation // by job ID: every job of the workload
 	Acknowledged map[string]int         // publishes with a PubAck, by job ID
 	Events       []Event                // the whole events stream
+	LastEvent    uint64                 // the last sequence that the broker gave to an event
 	Bucket       string                 // that every object goes to
 	Objects      []Object               // the whole bucket, at the end
 	Sightings    []Sighting             // objects as they stood during the run

@@ -17,13 +17,23 @@ func (j *judge) events() {
 		if e.Sequence <= last {
 			j.addf(EventMalformed, id, "event %d comes after event %d", e.Sequence, last)
 		}
-		last = e.Sequence
+		j.gap(last, e.Sequence)
+		last = max(last, e.Sequence)
 		j.assign(e, id, data)
 	}
+	j.gap(last, j.o.LastEvent+1)
 	for _, id := range sorted(j.o.Acknowledged) {
 		if j.o.Acknowledged[id] > 0 && !j.spoken[id] {
 			j.addf(EventMissing, id, "its submission was acknowledged %d times", j.o.Acknowledged[id])
 		}
+	}
+}
+
+// gap is between two events where others stood: the broker numbers what it
+// stores and nothing else, a publish that it refuses takes no number.
+func (j *judge) gap(before, after uint64) {
+	if after > before+1 {
+		j.addf(EventVanished, "", "events %d to %d do not stand any more", before+1, after-1)
 	}
 }
 

@@ -52,9 +52,18 @@ func plantings() map[check.Kind][]planting {
 func eventPlantings() map[check.Kind][]planting {
 	return map[check.Kind][]planting{
 		check.EventMissing: {
-			{"of a job without a result", func(o *check.Observation) { o.Events = slices.Delete(o.Events, stopped, stopped+1) }},
-			{"of a job whose objects stand", func(o *check.Observation) { o.Events = slices.Delete(o.Events, pdf, pdf+1) }},
-			{"of all jobs", func(o *check.Observation) { o.Events = nil }},
+			{"of a job without a result", never(stopped)},
+			{"of a job whose objects stand", never(pdf)},
+			{"of all jobs", func(o *check.Observation) { o.Events, o.LastEvent = nil, 0 }},
+		},
+		check.EventVanished: {
+			{"replaced by a later one of its job", func(o *check.Observation) {
+				again(stopped, "canceled")(o)
+				o.Events = slices.Delete(o.Events, stopped, stopped+1)
+			}},
+			{"the first one", vanish(pdf)},
+			{"one between others", vanish(away)},
+			{"the last one", vanish(stopped)},
 		},
 		check.EventTwice: {
 			{"the same again", again(stopped, "canceled")},
@@ -141,17 +150,43 @@ func otherPlantings() map[check.Kind][]planting {
 	}
 }
 
+// never is a run in which an event was not published.
+func never(event int) func(*check.Observation) {
+	return func(o *check.Observation) {
+		o.Events = slices.Delete(o.Events, event, event+1)
+		for i := range o.Events {
+			o.Events[i].Sequence = uint64(i + 1)
+		}
+		o.LastEvent--
+	}
+}
+
+// vanish takes an event away that stood, of a job that needs none.
+func vanish(event int) func(*check.Observation) {
+	return func(o *check.Observation) {
+		subject := o.Events[event].Subject
+		o.Acknowledged[subject[strings.LastIndex(subject, ".")+1:]] = 0
+		o.Events = slices.Delete(o.Events, event, event+1)
+	}
+}
+
+// publish adds an event behind the others.
+func publish(o *check.Observation, e check.Event) {
+	o.LastEvent++
+	e.Sequence = o.LastEvent
+	o.Events = append(o.Events, e)
+}
+
 // again adds an event of a job that has one already.
 func again(event int, outcome string) func(*check.Observation) {
 	return func(o *check.Observation) {
 		e := o.Events[event]
 		id := e.Subject[strings.LastIndex(e.Subject, ".")+1:]
-		e.Sequence = uint64(len(o.Events) + 1)
 		e.Subject = "jobs.events." + outcome + "." + id
 		if outcome == "failed" {
 			e.Data = []byte(strings.NewReplacer(`"pdf"`, `"`+id+`"`, `"broken"`, `"`+id+`"`).Replace(string(o.Events[broken].Data)))
 		}
-		o.Events = append(o.Events, e)
+		publish(o, e)
 	}
 }
 
@@ -162,8 +197,8 @@ func expect(o *check.Observation, id string, change func(*check.Expectation)) {
 }
 
 func reject(o *check.Observation) {
-	o.Events = append(o.Events, check.Event{
-		Sequence: 6, Subject: "jobs.events.rejected.JOBS.17", Header: o.Events[0].Header,
+	publish(o, check.Event{
+		Subject: "jobs.events.rejected.JOBS.17", Header: o.Events[0].Header,
 		Data: []byte(`{"specversion":"1.0","id":"JOBS.17","source":"/jobferry","type":"com.jobferry.job.rejected.v1","subject":"JOBS.17",` +
 			`"time":"` + settled + `","datacontenttype":"application/json","data":{"status":"rejected","reason":"no","settledAt":"` + settled + `"}}`),
 	})
@@ -173,7 +208,7 @@ func malformed() []planting {
 	return []planting{
 		{"no JSON", func(o *check.Observation) { o.Events[stopped].Data = []byte("{") }},
 		{"no header", func(o *check.Observation) { o.Events[stopped].Header = nil }},
-		{"sequences not ascending", func(o *check.Observation) { o.Events[stopped].Sequence = 1 }},
+		{"sequences not ascending", func(o *check.Observation) { o.Events[stopped].Sequence = 1; o.LastEvent-- }},
 		{"subject of another job", func(o *check.Observation) { o.Events[stopped].Subject += "ped"; known(o, "stoppedped") }},
 		{"subject of another outcome", func(o *check.Observation) { o.Events[stopped].Subject = "jobs.events.completed.stopped" }},
 		{"subject of another stream", func(o *check.Observation) { o.Events[stopped].Subject = "jobs.wait.canceled.stopped" }},

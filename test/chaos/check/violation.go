@@ -7,6 +7,7 @@ type Kind string
 const (
 	EventMissing        Kind = "event missing"
 	EventTwice          Kind = "event twice"
+	EventVanished       Kind = "event vanished" // it stood, and was removed or replaced
 	EventUnknown        Kind = "event of unknown job"
 	EventMalformed      Kind = "event malformed"
 	WrongOutcome        Kind = "wrong outcome"
@@ -32,7 +33,7 @@ const (
 // Kinds lists them all, in the order of the report.
 func Kinds() []Kind {
 	return []Kind{
-		EventMissing, EventTwice, EventUnknown, EventMalformed, WrongOutcome, WrongReason, WrongKind, WrongMetadata, WrongObjects,
+		EventMissing, EventTwice, EventVanished, EventUnknown, EventMalformed, WrongOutcome, WrongReason, WrongKind, WrongMetadata, WrongObjects,
 		ObjectMissing, ObjectWrongBytes, ObjectWrongSize, ObjectWrongChecksum, ObjectWrongType, ObjectWrongMetadata,
 		ObjectPartial, ObjectUnasked, UploadOrphaned, MessageLeft, TokenAtFileHost, SecretLeaked, NotSearched,
 	}

@@ -18,6 +18,7 @@ import (
 type Evidence struct {
 	Acknowledged map[string]int // submissions with a PubAck, by job ID
 	Events       []Event
+	LastEvent    uint64 // the sequence that the broker gave last
 	Objects      []Object
 	Sightings    []Sighting
 	Orphans      []string          // keys of multipart uploads that nobody ended
@@ -44,29 +45,28 @@ type Event struct {
 }
 
 // events reads the events stream from its beginning to its present end.
-func (c *cluster) events(ctx context.Context) ([]Event, error) {
+func (c *cluster) events(ctx context.Context) (events []Event, last uint64, err error) {
 	state, err := c.state(ctx, eventStream)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	consumer, err := c.js.OrderedConsumer(ctx, eventStream, jetstream.OrderedConsumerConfig{})
 	if err != nil {
-		return nil, fmt.Errorf("read the events: %w", err)
+		return nil, 0, fmt.Errorf("read the events: %w", err)
 	}
 	messages, err := consumer.Messages()
 	if err != nil {
-		return nil, fmt.Errorf("read the events: %w", err)
+		return nil, 0, fmt.Errorf("read the events: %w", err)
 	}
 	defer messages.Stop()
-	events := make([]Event, 0, state.Msgs)
 	for uint64(len(events)) < state.Msgs {
 		event, err := nextEvent(ctx, messages)
 		if err != nil {
-			return events, fmt.Errorf("read event %d of %d: %w", len(events)+1, state.Msgs, err)
+			return events, 0, fmt.Errorf("read event %d of %d: %w", len(events)+1, state.Msgs, err)
 		}
 		events = append(events, event)
 	}
-	return events, nil
+	return events, state.LastSeq, nil
 }
 
 func nextEvent(ctx context.Context, messages jetstream.MessagesContext) (Event, error) {
@@ -91,7 +91,7 @@ func (w *World) collect(ctx context.Context, e *Evidence) error {
 	var problems []error
 	keep := func(err error) { problems = append(problems, err) }
 	var err error
-	e.Events, err = w.cluster.events(ctx)
+	e.Events, e.LastEvent, err = w.cluster.events(ctx)
 	keep(err)
 	e.Objects, err = w.store.objects(ctx)
 	keep(err)
