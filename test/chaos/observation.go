@@ -27,7 +27,7 @@ func observe(ctx context.Context, workload []plan.Submission, e world.Evidence) 
 		Backoff: check.Backoff{
 			Initial: world.BackoffInitial, Max: world.BackoffMax, Multiplier: world.BackoffMultiplier, Jitter: world.BackoffJitter,
 		},
-		WorkerKills: e.Done[plan.WorkerKill], NodeKills: e.Done[plan.NodeKill], Took: e.Took,
+		WorkerKills: e.Done[plan.WorkerKill], NodeKills: e.Done[plan.NodeKill] + e.Done[plan.LeaderKill], Took: e.Took,
 		Faults: map[string]int{}, Work: map[string]check.Work{},
 	}
 	for _, kind := range plan.Kinds() {

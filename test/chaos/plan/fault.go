@@ -11,6 +11,7 @@ const (
 	WorkerTerminate Kind = "worker SIGTERM"
 	WorkerStop      Kind = "worker SIGSTOP" // continued after For, which is longer than the ack wait
 	NodeKill        Kind = "node kill -9"   // back after For
+	LeaderKill      Kind = "leader kill -9" // the same of the node that leads Stream
 
 	Cut       Kind = "connection cut"     // connections are reset, new ones too during For
 	Latency   Kind = "connection slow"    // Amount in ms
@@ -24,13 +25,13 @@ const (
 	APIDown       Kind = "API 503"
 	APIThrottle   Kind = "API 429"        // beyond Amount calls a second
 	RevokeTokens  Kind = "tokens revoked" // at once
-	ClockJump     Kind = "clock jump"     // the API's, at once; Amount in seconds
+	ClockJump     Kind = "API clock jump" // at once; Amount in seconds
 )
 
 // Kinds lists them all, in the order of the report.
 func Kinds() []Kind {
 	return []Kind{
-		WorkerKill, WorkerTerminate, WorkerStop, NodeKill, Cut, Latency, Bandwidth, Stall, Slice,
+		WorkerKill, WorkerTerminate, WorkerStop, NodeKill, LeaderKill, Cut, Latency, Bandwidth, Stall, Slice,
 		StoreError, StoreLost, StoreSlowDown, APIDown, APIThrottle, RevokeTokens, ClockJump,
 	}
 }
@@ -66,7 +67,7 @@ type Fault struct {
 	// Target is the index of a worker or of a node, or All. For connections it
 	// counts for those to NATS alone.
 	Target     int           `json:"target"`
-	Stream     string        `json:"stream,omitempty"` // of NodeKill: the leader of this stream instead of the target
+	Stream     string        `json:"stream,omitempty"` // of LeaderKill: its leader instead of the target
 	Dependency Dependency    `json:"dependency,omitempty"`
 	Direction  Direction     `json:"direction,omitempty"`
 	For        time.Duration `json:"for,omitempty"`    // 0 for what is over at once

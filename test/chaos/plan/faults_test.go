@@ -56,7 +56,7 @@ func TestThereAreAsManyKillsAsAskedFor(t *testing.T) {
 	eachPlan(t, func(t *testing.T, o plan.Options) {
 		faults := plan.Faults(o)
 		require.Len(t, ofKind(faults, plan.WorkerKill), o.WorkerKills)
-		require.Len(t, ofKind(faults, plan.NodeKill), o.NodeKills)
+		require.Len(t, ofNodes(faults), o.NodeKills)
 	})
 }
 
@@ -80,6 +80,11 @@ func ofKind(faults []plan.Fault, kind plan.Kind) []plan.Fault {
 	return found
 }
 
+// ofNodes are the kills of nodes, leaders or not.
+func ofNodes(faults []plan.Fault) []plan.Fault {
+	return slices.DeleteFunc(slices.Clone(faults), func(f plan.Fault) bool { return f.Kind != plan.NodeKill && f.Kind != plan.LeaderKill })
+}
+
 func TestFaultsAreInOrderAndOverWhenTheRunIs(t *testing.T) {
 	t.Parallel()
 	eachPlan(t, func(t *testing.T, o plan.Options) {
@@ -101,7 +106,7 @@ func TestNeverMoreIsAwayThanTheRunCanBear(t *testing.T) {
 	}
 	eachPlan(t, func(t *testing.T, o plan.Options) {
 		faults := plan.Faults(o)
-		requireApart(t, ofKind(faults, plan.NodeKill))
+		requireApart(t, ofNodes(faults))
 		requireApart(t, ofKind(faults, plan.WorkerStop))
 		requireApart(t, slices.DeleteFunc(slices.Clone(faults), func(f plan.Fault) bool { return !away(f) }))
 		requireApart(t, ofKind(faults, plan.APIThrottle))
@@ -119,15 +124,13 @@ func requireApart(t *testing.T, faults []plan.Fault) {
 func TestNodesAreAwayForFiveToTenSecondsAndLeadersAreAmongThem(t *testing.T) {
 	t.Parallel()
 	eachPlan(t, func(t *testing.T, o plan.Options) {
-		led := 0
-		for _, f := range ofKind(plan.Faults(o), plan.NodeKill) {
+		faults := plan.Faults(o)
+		for _, f := range ofNodes(faults) {
 			require.GreaterOrEqual(t, f.For, 5*time.Second)
 			require.LessOrEqual(t, f.For, 10*time.Second)
-			if f.Stream != "" {
-				led++
-			}
+			require.Equal(t, f.Kind == plan.LeaderKill, f.Stream != "")
 		}
-		require.Equal(t, o.NodeKills/2, led)
+		require.Len(t, ofKind(faults, plan.LeaderKill), o.NodeKills/2)
 	})
 }
 

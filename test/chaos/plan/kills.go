@@ -38,7 +38,7 @@ func nodeKills(o Options) []Fault {
 		away := between(dice, minNodeAway, maxNodeAway)
 		f := Fault{At: between(dice, begin, end-away-nodeRest), Kind: NodeKill, Target: dice.IntN(o.Nodes), For: away}
 		if i%2 == 0 { // every other kill takes a leader
-			f.Stream, f.Target = streams.deal(), All
+			f.Kind, f.Stream, f.Target = LeaderKill, streams.deal(), All
 		}
 		faults = append(faults, f)
 	})

@@ -31,5 +31,5 @@ func TestTheSummaryCountsWhatWillBeDone(t *testing.T) {
 	text := plan.Summary(small(1))
 	require.Contains(t, text, "seed 1: 150 jobs")
 	require.Regexp(t, `worker kill -9 +5\n`, text)
-	require.Regexp(t, `node kill -9 +2\n`, text)
+	require.Regexp(t, `node kill -9 +1\n\s+leader kill -9 +1\n`, text)
 }

@@ -61,7 +61,7 @@ func (in *injector) inflict(ctx context.Context, f plan.Fault, name string) bool
 		return in.world.workers.strike(ctx, f.Target, syscall.SIGTERM) != nil
 	case plan.WorkerStop:
 		return in.stopWorker(ctx, f)
-	case plan.NodeKill:
+	case plan.NodeKill, plan.LeaderKill:
 		return in.killNode(ctx, f)
 	case plan.RevokeTokens:
 		in.world.api.server.RevokeTokens()
@@ -96,14 +96,28 @@ func (in *injector) killNode(ctx context.Context, f plan.Fault) bool {
 		}
 	}
 	target := f.Target
-	if f.Stream != "" {
-		target = max(cluster.leader(ctx, f.Stream), 0)
+	if f.Kind == plan.LeaderKill {
+		var err error
+		target, err = leading(ctx, func(ctx context.Context) int { return cluster.leader(ctx, f.Stream) })
+		if err != nil {
+			in.note(err)
+			return false
+		}
 	}
 	n := cluster.nodes[target%len(cluster.nodes)]
 	n.kill()
 	pause(ctx, f.For)
 	in.note(n.restart(context.WithoutCancel(ctx)))
 	return true
+}
+
+// leading asks which node leads until one does.
+func leading(ctx context.Context, ask func(context.Context) int) (node int, err error) {
+	err = until(ctx, "no node leads", func(ctx context.Context) bool {
+		node = ask(ctx)
+		return node >= 0
+	})
+	return node, err
 }
 
 // impair makes something worse for a while.

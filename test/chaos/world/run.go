@@ -102,7 +102,7 @@ func (r *run) say(p Progress) {
 	r.lastSaid = time.Now()
 	counts := r.injector.counted()
 	_, _ = fmt.Fprintf(r.story.Progress, "%s %d of %d jobs settled, %d publishes acknowledged, %d messages wait; %d worker kills, %d node kills\n",
-		r.elapsed(), p.Events, len(r.story.Workload), r.submitter.done.Load(), p.Left, counts[plan.WorkerKill], counts[plan.NodeKill])
+		r.elapsed(), p.Events, len(r.story.Workload), r.submitter.done.Load(), p.Left, counts[plan.WorkerKill], counts[plan.NodeKill]+counts[plan.LeaderKill])
 }
 
 // evidence ends the workers and looks at what they leave.
