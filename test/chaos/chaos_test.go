@@ -26,6 +26,7 @@ func TestNothingIsLostAndNothingTwice(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, report.Violations)
 	require.Equal(t, 150, report.Jobs)
+	require.Zero(t, report.Unacknowledged)
 	require.Equal(t, 5, report.WorkerKills)
 	require.Equal(t, 2, report.NodeKills)
 	for kind, count := range report.Faults {

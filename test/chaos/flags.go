@@ -58,6 +58,15 @@ func (s *settings) defaults() {
 	}
 }
 
+// maxCrashes raises what would give up jobs for the kills of the run. Without
+// kills the default stands: nothing else may give a job up.
+func (s *settings) maxCrashes() int {
+	if s.plan.WorkerKills == 0 {
+		return 0
+	}
+	return 1_000_000
+}
+
 func (s *settings) validate(rest []string) error {
 	if len(rest) > 0 {
 		return usageError{fmt.Errorf("there are no arguments beside the flags: %q", rest)}

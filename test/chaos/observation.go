@@ -20,7 +20,7 @@ import (
 )
 
 // observe puts what was to be beside what was seen, in the checker's words.
-func observe(ctx context.Context, workload []plan.Submission, e world.Evidence) (check.Observation, error) {
+func observe(ctx context.Context, workload []plan.Submission, faults []plan.Fault, e world.Evidence) (check.Observation, error) {
 	o := check.Observation{
 		Bucket: world.Bucket, Acknowledged: e.Acknowledged, LastEvent: e.LastEvent, Orphans: e.Orphans, Left: e.Left,
 		Authorizations: e.Record.LeakedAuthorization, Secrets: e.Secrets, Texts: texts(e.Files),
@@ -28,10 +28,16 @@ func observe(ctx context.Context, workload []plan.Submission, e world.Evidence) 
 			Initial: world.BackoffInitial, Max: world.BackoffMax, Multiplier: world.BackoffMultiplier, Jitter: world.BackoffJitter,
 		},
 		WorkerKills: e.Done[plan.WorkerKill], NodeKills: e.Done[plan.NodeKill] + e.Done[plan.LeaderKill], Took: e.Took,
-		Faults: map[string]int{}, Work: map[string]check.Work{},
+		Faults: map[string]int{}, Planned: map[string]int{}, Work: map[string]check.Work{},
 	}
 	for _, kind := range plan.Kinds() {
 		o.Faults[string(kind)] = e.Done[kind]
+	}
+	for _, f := range faults {
+		o.Planned[string(f.Kind)]++
+	}
+	for _, end := range e.Ends {
+		o.Ends = append(o.Ends, check.End(end))
 	}
 	for _, event := range e.Events {
 		o.Events = append(o.Events, check.Event{Sequence: event.Sequence, Subject: event.Subject, Header: event.Header, Data: event.Data})

@@ -41,16 +41,18 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 
 // runIn lives through one plan in a world of its own and judges it.
 func runIn(ctx context.Context, s settings, programs world.Binaries, out io.Writer) (check.Report, error) {
-	workload := plan.Workload(s.plan)
-	w, err := world.Start(ctx, s.dir, programs, world.Options{Workers: s.plan.Workers, Nodes: s.plan.Nodes, SyncInterval: s.sync})
+	workload, faults := plan.Workload(s.plan), plan.Faults(s.plan)
+	w, err := world.Start(ctx, s.dir, programs, world.Options{
+		Workers: s.plan.Workers, Nodes: s.plan.Nodes, SyncInterval: s.sync, MaxCrashes: s.maxCrashes(),
+	})
 	if err != nil {
 		return check.Report{}, err
 	}
-	evidence, err := w.Run(ctx, world.Story{Workload: workload, Faults: plan.Faults(s.plan), Progress: out})
+	evidence, err := w.Run(ctx, world.Story{Workload: workload, Faults: faults, Progress: out})
 	if err := errors.Join(err, w.Close()); err != nil {
 		return check.Report{}, err
 	}
-	observation, err := observe(ctx, workload, evidence)
+	observation, err := observe(ctx, workload, faults, evidence)
 	if err != nil {
 		return check.Report{}, err
 	}
@@ -58,7 +60,7 @@ func runIn(ctx context.Context, s settings, programs world.Binaries, out io.Writ
 	for _, problem := range evidence.Problems {
 		_, _ = fmt.Fprintln(out, "problem of the run:", problem)
 	}
-	_, _ = fmt.Fprintf(out, "%d starts of workers, %d of which ended by themselves with an error\n", evidence.Starts, evidence.Failures)
+	_, _ = fmt.Fprintf(out, "%d starts of workers, %d ends\n", evidence.Starts, len(evidence.Ends))
 	return report, errors.Join(report.Table(out), save(s, evidence, report), errors.Join(evidence.Problems...))
 }
 

@@ -36,6 +36,9 @@ func Run(o Observation) Report {
 	j.sightings()
 	j.leftovers()
 	j.secrets(needles)
+	j.texts(needles)
+	j.ends()
+	j.proof()
 	return j.report(needles)
 }
 

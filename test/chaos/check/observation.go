@@ -29,14 +29,25 @@ type Observation struct {
 	// Patterns are regular expressions to search for beside the secrets and
 	// the patterns that are always searched for.
 	Patterns []string
+	Ends     []End // of workers, each
 	Work     map[string]Work
 	Backoff  Backoff // of the workers' settings
 
-	// What was really done, for the report.
+	// What was really done.
 	WorkerKills int
 	NodeKills   int
 	Faults      map[string]int // by kind
+	Planned     map[string]int // the least of them that had to be, by kind
 	Took        time.Duration
+}
+
+// End is how a process of a worker ended, and what the run had sent to it
+// before.
+type End struct {
+	Worker     int  // its place
+	Status     int  // its exit status; -1 when a signal ended it
+	Killed     bool // kill -9
+	Terminates int  // SIGTERMs: the first one asks it to drain, a second one to stop at once
 }
 
 // Expectation is what should become of a job.

@@ -43,7 +43,7 @@ func edit(event int, old, replacement string) func(*check.Observation) {
 // plantings are those of every kind.
 func plantings() map[check.Kind][]planting {
 	all := map[check.Kind][]planting{}
-	for _, some := range []map[check.Kind][]planting{eventPlantings(), objectPlantings(), otherPlantings()} {
+	for _, some := range []map[check.Kind][]planting{eventPlantings(), objectPlantings(), otherPlantings(), proofPlantings()} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -128,7 +128,10 @@ func objectPlantings() map[check.Kind][]planting {
 			{"other bytes", func(o *check.Observation) { o.Sightings[pdf].CRC64NVME = "AAAAAAAAAAA=" }},
 		},
 		check.ObjectUnasked: {
-			{"at the end", func(o *check.Observation) { o.Objects = append(o.Objects, check.Object{Key: "pdf/result-002.pdf"}) }},
+			{"at the end", func(o *check.Observation) {
+				o.Objects = append(o.Objects, check.Object{Key: "pdf/result-002.pdf"})
+				o.Sightings = append(o.Sightings, check.Sighting{Key: "pdf/result-002.pdf"})
+			}},
 			{"for a moment", func(o *check.Observation) { o.Sightings = append(o.Sightings, check.Sighting{Key: "pdf/part"}) }},
 		},
 	}
@@ -146,7 +149,11 @@ func otherPlantings() map[check.Kind][]planting {
 			}},
 			{"a line without end", func(o *check.Observation) { o.Texts[0] = text("log", strings.Repeat("x", 17<<20)) }},
 			{"a pattern that is none", func(o *check.Observation) { o.Patterns = []string{"("} }},
+			{"no text at all", func(o *check.Observation) { o.Texts = nil }},
+			{"an empty text", func(o *check.Observation) { o.Texts = append(o.Texts, text("worker-1.log", "")) }},
+			{"no secret to search for", func(o *check.Observation) { o.Secrets = nil }},
 		},
+		check.WorkerFailed: failures(),
 	}
 }
 

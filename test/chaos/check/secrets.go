@@ -1,22 +1,16 @@
 package check
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
-
-// maxLine is the longest line of a text that is searched, in bytes; a longer
-// one makes its text count as not searched.
-const maxLine = 16 << 20
 
 // needles are what is searched for.
 type needles struct {
@@ -86,18 +80,12 @@ func (n needles) cover(text string) string {
 	return text
 }
 
-// secrets searches the events and all the texts. Where a secret stands is
-// told, and how often, but not what it is.
+// secrets searches the events. What stands there is told, but not how it reads.
 func (j *judge) secrets(n needles) {
 	for _, e := range j.o.Events {
 		id, _, _ := readEvent(e) // whether it is well formed does not matter here
 		for _, what := range n.in(flat(e)) {
 			j.addf(SecretLeaked, id, "%s in event %d", what, e.Sequence)
-		}
-	}
-	for _, text := range j.o.Texts {
-		if err := j.search(n, text); err != nil {
-			j.addf(NotSearched, "", "%s: %v", text.Name, err)
 		}
 	}
 }
@@ -110,35 +98,4 @@ func flat(e Event) []byte {
 		parts = append(parts, name+": "+strings.Join(e.Header[name], ", "))
 	}
 	return []byte(strings.Join(parts, "\n"))
-}
-
-func (j *judge) search(n needles, text Text) (err error) {
-	in, err := text.Open()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	first, count := map[string]int{}, map[string]int{}
-	err = eachLine(in, func(number int, line []byte) {
-		for _, what := range n.in(line) {
-			if count[what]++; count[what] == 1 {
-				first[what] = number
-			}
-		}
-	})
-	for _, what := range sorted(count) {
-		j.addf(SecretLeaked, "", "%s in %s, in %d lines, first in line %d", what, text.Name, count[what], first[what])
-	}
-	return err
-}
-
-// eachLine calls look with each line, numbered from 1. A line of JSON is
-// followed by the text in it as it reads.
-func eachLine(r io.Reader, look func(number int, line []byte)) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxLine)
-	for number := 1; lines.Scan(); number++ {
-		look(number, append(slices.Clip(lines.Bytes()), plainJSON(lines.Bytes())...))
-	}
-	return lines.Err()
 }

@@ -27,7 +27,14 @@ const (
 	MessageLeft         Kind = "message left"
 	TokenAtFileHost     Kind = "token at file host"
 	SecretLeaked        Kind = "secret leaked"
-	NotSearched         Kind = "text not searched" // it could not be read
+	NotSearched         Kind = "text not searched" // it could not be read, or there was none
+	WorkerFailed        Kind = "worker failed"     // it ended as no signal of the run explains, or panicked
+
+	// These are promises of the run: without them it shows little.
+	NothingAcknowledged Kind = "nothing acknowledged"
+	FaultMissing        Kind = "fault not inflicted" // fewer of a kind than were planned
+	NotWatched          Kind = "object not watched"  // nobody looked at it when it appeared
+	NotLookedAt         Kind = "stream not looked at"
 )
 
 // Kinds lists them all, in the order of the report.
@@ -35,7 +42,8 @@ func Kinds() []Kind {
 	return []Kind{
 		EventMissing, EventTwice, EventVanished, EventUnknown, EventMalformed, WrongOutcome, WrongReason, WrongKind, WrongMetadata, WrongObjects,
 		ObjectMissing, ObjectWrongBytes, ObjectWrongSize, ObjectWrongChecksum, ObjectWrongType, ObjectWrongMetadata,
-		ObjectPartial, ObjectUnasked, UploadOrphaned, MessageLeft, TokenAtFileHost, SecretLeaked, NotSearched,
+		ObjectPartial, ObjectUnasked, UploadOrphaned, MessageLeft, TokenAtFileHost, SecretLeaked, NotSearched, WorkerFailed,
+		NothingAcknowledged, FaultMissing, NotWatched, NotLookedAt,
 	}
 }
 

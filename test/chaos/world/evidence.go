@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -27,7 +26,7 @@ type Evidence struct {
 
 	Done     map[plan.Kind]int // faults that were really inflicted
 	Starts   int               // of workers
-	Failures int               // workers that ended by themselves with an error
+	Ends     []End             // of workers, each
 	Problems []error           // of the run itself, or of workers at its end
 
 	Files   []string // that no secret may stand in: logs and metric pages
@@ -109,14 +108,12 @@ func (w *World) collect(ctx context.Context, e *Evidence) error {
 	return errors.Join(problems...)
 }
 
-// files are the workers' logs and metric pages.
+// files are the workers' logs and metric pages: those that have to be there,
+// whether they are or not.
 func (w *World) files() []string {
-	var files []string
-	for _, pattern := range []string{"worker-*.log", "worker-*.metrics"} {
-		found, err := filepath.Glob(filepath.Join(w.dir, pattern))
-		if err == nil { // the patterns are good
-			files = append(files, found...)
-		}
+	files := []string{logFile(w.dir, hookIndex)}
+	for _, place := range w.workers.all {
+		files = append(files, logFile(w.dir, place.index), metricsFile(w.dir, place.index))
 	}
 	return files
 }

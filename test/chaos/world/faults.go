@@ -58,6 +58,7 @@ func (in *injector) inflict(ctx context.Context, f plan.Fault, name string) bool
 	case plan.WorkerKill:
 		return in.world.workers.strike(ctx, f.Target, syscall.SIGKILL) != nil
 	case plan.WorkerTerminate:
+		in.world.workers.pages(ctx) // its last
 		return in.world.workers.strike(ctx, f.Target, syscall.SIGTERM) != nil
 	case plan.WorkerStop:
 		return in.stopWorker(ctx, f)

@@ -30,6 +30,8 @@ type front struct {
 	listener net.Listener
 	server   *http.Server
 	onward   *httputil.ReverseProxy
+	idle     func() // closes the idle connections to the store
+	witness  *witness
 	running  sync.WaitGroup
 
 	mu       sync.Mutex
@@ -37,7 +39,8 @@ type front struct {
 	random   func() float64
 }
 
-func newFront(target string) (*front, error) {
+// newFront also takes what looks at an object in the store.
+func newFront(target string, head func(context.Context, string) (Sighting, error)) (*front, error) {
 	to, err := url.Parse(target)
 	if err != nil {
 		return nil, fmt.Errorf("put a front before the store: %w", err)
@@ -46,7 +49,11 @@ func newFront(target string) (*front, error) {
 	if err != nil {
 		return nil, fmt.Errorf("put a front before the store: %w", err)
 	}
-	f := &front{listener: listener, troubles: map[string]trouble{}, random: rand.Float64}
+	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
+	f := &front{
+		listener: listener, troubles: map[string]trouble{}, random: rand.Float64,
+		idle: transport.CloseIdleConnections, witness: &witness{onward: transport, head: head},
+	}
 	quiet := log.New(io.Discard, "", 0)
 	f.onward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -54,7 +61,7 @@ func newFront(target string) (*front, error) {
 			r.SetURL(to)
 			r.Out.Host = host // signed
 		},
-		Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256},
+		Transport: f.witness,
 		ErrorLog:  quiet,
 	}
 	f.server = &http.Server{Handler: f, ErrorLog: quiet, ReadHeaderTimeout: time.Minute}
@@ -113,9 +120,7 @@ func (t trouble) answer(w http.ResponseWriter) {
 func (f *front) close() error {
 	err := f.server.Close()
 	f.running.Wait()
-	if transport, ok := f.onward.Transport.(*http.Transport); ok {
-		transport.CloseIdleConnections()
-	}
+	f.idle()
 	return err
 }
 

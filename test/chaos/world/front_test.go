@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -21,11 +22,14 @@ func fronted(t *testing.T) (f *front, asked *atomic.Int64) {
 		_, _ = io.WriteString(w, r.Method+" "+r.Host+r.URL.String()+" "+r.Header.Get("Authorization")+" "+string(body))
 	}))
 	t.Cleanup(server.Close)
-	f, err := newFront(server.URL)
+	f, err := newFront(server.URL, unseen)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.close() })
 	return f, asked
 }
+
+// unseen is the look of a store that shows nothing.
+func unseen(context.Context, string) (Sighting, error) { return Sighting{}, nil }
 
 func put(t *testing.T, f *front) (status int, body string) {
 	t.Helper()

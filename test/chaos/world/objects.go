@@ -82,3 +82,17 @@ func (s *store) orphans(ctx context.Context) ([]string, error) {
 	}
 	return keys, nil
 }
+
+// listObjects lists the bucket.
+func listObjects(ctx context.Context, client *s3.Client) ([]types.Object, error) {
+	var objects []types.Object
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: aws.String(Bucket)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, page.Contents...)
+	}
+	return objects, nil
+}

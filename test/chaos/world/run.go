@@ -24,7 +24,6 @@ func (w *World) Run(ctx context.Context, story Story) (Evidence, error) {
 		world: w, story: story, began: time.Now(),
 		submitter: &submitter{world: w, acknowledged: map[string]int{}},
 		injector:  &injector{world: w, counts: map[plan.Kind]int{}},
-		watcher:   newWatcher(w.store.client),
 	}
 	stop := r.observe(ctx)
 	err := r.play(ctx)
@@ -42,7 +41,6 @@ type run struct {
 	began     time.Time
 	submitter *submitter
 	injector  *injector
-	watcher   *watcher
 	lastSaid  time.Time
 }
 
@@ -50,8 +48,7 @@ type run struct {
 func (r *run) observe(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var observing sync.WaitGroup
-	observing.Go(func() { r.watcher.run(ctx) })
-	observing.Go(func() { r.world.workers.scrape(ctx, r.world.dir) })
+	observing.Go(func() { r.world.workers.scrape(ctx) })
 	return func() {
 		cancel()
 		observing.Wait()
@@ -107,11 +104,14 @@ func (r *run) say(p Progress) {
 
 // evidence ends the workers and looks at what they leave.
 func (r *run) evidence(ctx context.Context) (Evidence, error) {
+	r.world.workers.pages(ctx)
 	ended := r.world.workers.end()
+	sightings, err := r.world.store.front.witness.all(ctx)
+	r.injector.note(err)
 	e := Evidence{
-		Acknowledged: r.submitter.counts(), Sightings: r.watcher.all(),
+		Acknowledged: r.submitter.counts(), Sightings: sightings,
 		Done: r.injector.counted(), Problems: append(r.injector.problems, ended...), Took: time.Since(r.began),
 	}
-	e.Starts, e.Failures = r.world.workers.starts()
+	e.Starts, e.Ends = r.world.workers.lives()
 	return e, r.world.collect(ctx, &e)
 }

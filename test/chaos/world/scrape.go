@@ -11,21 +11,29 @@ import (
 )
 
 const (
-	// scrapeEvery is how often the metrics of every worker are kept.
-	scrapeEvery = 15 * time.Second
+	// scrapeEvery is how often the metrics of every worker are kept: a worker
+	// lives for six seconds on average in a long run.
+	scrapeEvery = 2 * time.Second
 	// maxPage is how much of a page is kept, in bytes.
 	maxPage = 4 << 20
 )
 
-// scrape keeps the workers' metric pages in a file each place, one after the
-// other, until the context ends.
-func (ws *workers) scrape(ctx context.Context, dir string) {
-	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+// scrape keeps the workers' metric pages, now and again until the context ends.
+func (ws *workers) scrape(ctx context.Context) {
 	for pause(ctx, scrapeEvery) {
-		for _, w := range ws.all {
-			if address := w.address(); address != "" {
-				_ = scrapeOne(ctx, client, address, metricsFile(dir, w.index)) // killed just now
-			}
+		ws.pages(ctx)
+	}
+}
+
+// pages keeps the page of every worker in a file each place, one after the
+// other.
+func (ws *workers) pages(ctx context.Context) {
+	ws.scraping.Lock() // pages are kept in one piece
+	defer ws.scraping.Unlock()
+	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, w := range ws.all {
+		if address := w.address(); address != "" {
+			_ = scrapeOne(ctx, client, address, metricsFile(ws.dir, w.index)) // killed just now
 		}
 	}
 }

@@ -24,6 +24,9 @@ const (
 	secretKey = "chaos-secret-key-that-no-log-may-show"
 )
 
+// lookers are as many as look at objects at once as a rule.
+const lookers = 64
+
 // store is an S3 server in this process; before it a front that can answer
 // errors in its place, and before that a proxy.
 type store struct {
@@ -45,13 +48,13 @@ func startStore(ctx context.Context, dir string) (*store, error) {
 		return nil, err
 	}
 	url := s.server.URL()
-	transport := &http.Transport{MaxIdleConnsPerHost: hashers}
+	transport := &http.Transport{MaxIdleConnsPerHost: lookers}
 	s.idle = transport.CloseIdleConnections
 	s.client = s3.New(s3.Options{
 		BaseEndpoint: &url, Region: region, UsePathStyle: true, HTTPClient: &http.Client{Transport: transport},
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 	})
-	if s.front, err = newFront(url); err != nil {
+	if s.front, err = newFront(url, s.head); err != nil {
 		return s, err
 	}
 	if s.proxy, err = newProxy("store"); err != nil {

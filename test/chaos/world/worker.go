@@ -26,17 +26,31 @@ type worker struct {
 	process *process
 	http    string // host:port of the process; empty before it has said so
 	stopped bool
-	starts  int
-	failed  int // ended by itself, with another status than 0
+	// What was sent to the process, and whether its end is among the ends.
+	killed, noted bool
+	terminates    int
+	starts        int
+	ends          []End
+}
+
+// End is how a process of a worker ended, and what was sent to it before.
+type End struct {
+	Worker     int // its place
+	Status     int // its exit status; -1 when a signal ended it
+	Killed     bool
+	Terminates int // SIGTERMs
 }
 
 func newWorker(index int, binary, dir string, env []string) (*worker, error) {
-	name := filepath.Join(dir, fmt.Sprintf("worker-%d.log", index))
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(logFile(dir, index), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of worker %d: %w", index, err)
 	}
 	return &worker{index: index, binary: binary, env: env, log: file}, nil
+}
+
+func logFile(dir string, index int) string {
+	return filepath.Join(dir, fmt.Sprintf("worker-%d.log", index))
 }
 
 // keep runs workers, one after the other, until the context ends; the last one
@@ -60,19 +74,24 @@ func (w *worker) keep(ctx context.Context) error {
 func (w *worker) start() (*process, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.http, w.stopped = "", false
+	w.http, w.stopped, w.killed, w.noted, w.terminates = "", false, false, false, 0
 	w.starts++
 	var err error
 	w.process, err = spawn(w.binary, []string{"run"}, w.env, &announcement{worker: w})
 	return w.process, err
 }
 
+// note keeps how the process has ended, once.
 func (w *worker) note(p *process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if p.status.Load() > 0 {
-		w.failed++
+	if w.noted {
+		return
 	}
+	w.noted = true
+	w.ends = append(w.ends, End{
+		Worker: w.index, Status: int(p.status.Load()), Killed: w.killed, Terminates: w.terminates,
+	})
 }
 
 // signal sends a signal to the process if it runs and is not stopped, and
@@ -83,8 +102,16 @@ func (w *worker) signal(s syscall.Signal) bool {
 	if w.process == nil || !w.process.running() || w.stopped {
 		return false
 	}
+	switch s {
+	case syscall.SIGSTOP:
+		w.stopped = true
+	case syscall.SIGKILL:
+		w.killed = true
+	case syscall.SIGTERM:
+		w.terminates++
+	default:
+	}
 	w.process.signal(s)
-	w.stopped = s == syscall.SIGSTOP
 	return true
 }
 
@@ -109,6 +136,7 @@ func (w *worker) end(patience time.Duration) error {
 	}
 	select {
 	case <-p.ended:
+		w.note(p)
 		return nil
 	case <-time.After(patience):
 		p.kill()

@@ -18,14 +18,19 @@ const drainLimit = time.Minute
 
 // workers are the places in which workers run.
 type workers struct {
-	all     []*worker
-	keepers errgroup.Group
-	retire  context.CancelFunc
+	all      []*worker
+	dir      string
+	keepers  errgroup.Group
+	retire   context.CancelFunc
+	scraping sync.Mutex
 }
+
+// hookIndex is the place of the worker that only sets up.
+const hookIndex = -1
 
 // setUp makes the streams, as a chart's hook does.
 func setUp(ctx context.Context, binary, dir string, env []string) error {
-	hook, err := newWorker(-1, binary, dir, env)
+	hook, err := newWorker(hookIndex, binary, dir, env)
 	if err != nil {
 		return err
 	}
@@ -49,9 +54,9 @@ func setUp(ctx context.Context, binary, dir string, env []string) error {
 // startWorkers starts them and returns when each has said where it serves.
 func startWorkers(ctx context.Context, count int, binary, dir string, env []string) (*workers, error) {
 	keeping, retire := context.WithCancel(context.WithoutCancel(ctx)) // close ends them
-	ws := &workers{retire: retire}
+	ws := &workers{dir: dir, retire: retire}
 	for i := range count {
-		w, err := newWorker(i, binary, dir, append(env, "HOME="+filepath.Join(dir, "home")))
+		w, err := newWorker(i, binary, dir, slices.Concat(env, ownEnvironment(i, dir)))
 		if err != nil {
 			return ws, err
 		}
@@ -66,6 +71,16 @@ func startWorkers(ctx context.Context, count int, binary, dir string, env []stri
 		}
 		return true
 	})
+}
+
+// ownEnvironment is what the workers of a place have for themselves: those of
+// the first one log all there is, so that a secret in it is found too.
+func ownEnvironment(index int, dir string) []string {
+	level := "info"
+	if index == 0 {
+		level = "debug"
+	}
+	return []string{"HOME=" + filepath.Join(dir, "home"), "WORKER_LOG_LEVEL=" + level}
 }
 
 // strike sends a signal to the worker of an index or, when that does not run
@@ -108,12 +123,13 @@ func (ws *workers) close() error {
 	return errors.Join(problems...)
 }
 
-func (ws *workers) starts() (starts, failed int) {
+// lives are how often a worker was started, and how each process ended.
+func (ws *workers) lives() (starts int, ends []End) {
 	for _, w := range ws.all {
 		w.mu.Lock()
 		starts += w.starts
-		failed += w.failed
+		ends = append(ends, w.ends...)
 		w.mu.Unlock()
 	}
-	return starts, failed
+	return starts, ends
 }

@@ -34,6 +34,8 @@ type Options struct {
 	// SyncInterval is the nats-server's setting of that name: always, or a
 	// duration.
 	SyncInterval string
+	// MaxCrashes is the workers' setting of that name; 0 for its default.
+	MaxCrashes int
 }
 
 // Start starts everything and returns when the workers are up. What stands of
@@ -60,7 +62,7 @@ func (w *World) start(ctx context.Context, programs Binaries, o Options) error {
 	if w.store, err = startStore(ctx, w.dir); err != nil {
 		return err
 	}
-	env := w.environment(o.Nodes)
+	env := w.environment(o)
 	if err := setUp(ctx, programs.Worker, w.dir, env); err != nil {
 		return err
 	}
@@ -69,18 +71,22 @@ func (w *World) start(ctx context.Context, programs Binaries, o Options) error {
 }
 
 // environment is the whole environment of a worker.
-func (w *World) environment(nodes int) []string {
-	return []string{
+func (w *World) environment(o Options) []string {
+	env := []string{
 		"NATS_URL=" + w.cluster.urls(),
 		"NITRO_API_URL=" + w.api.api.url(), "NITRO_CLIENT_ID=" + clientID, "NITRO_CLIENT_SECRET=" + clientSecret,
 		"S3_BUCKET=" + Bucket, "S3_PATH_STYLE=true", "AWS_ENDPOINT_URL_S3=" + w.store.proxy.url(), "AWS_REGION=" + region,
 		"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_EC2_METADATA_DISABLED=true",
-		"WORKER_STREAM_REPLICAS=" + strconv.Itoa(nodes),
+		"WORKER_STREAM_REPLICAS=" + strconv.Itoa(o.Nodes),
 		"WORKER_RESULT_HOSTS=" + w.api.files.addr(), "WORKER_HTTP_ADDR=127.0.0.1:0",
 		"WORKER_BACKOFF_INITIAL=" + BackoffInitial.String(), "WORKER_BACKOFF_MAX=" + BackoffMax.String(),
 		"WORKER_BACKOFF_MULTIPLIER=" + strconv.FormatFloat(BackoffMultiplier, 'g', -1, 64),
-		"WORKER_MAX_CRASHES=1000000", "WORKER_JOB_DEADLINE=1h",
+		"WORKER_JOB_DEADLINE=1h",
 	}
+	if o.MaxCrashes > 0 {
+		env = append(env, "WORKER_MAX_CRASHES="+strconv.Itoa(o.MaxCrashes))
+	}
+	return env
 }
 
 // proxies are those of a dependency; of the cluster's, the one of an index, or
