@@ -68,10 +68,11 @@ type faultyReader struct {
 	position int64
 	sent     int64 // bytes of this download
 	broken   bool  // a fault has ended it
+	record   *sent
 }
 
-func newFaultyReader(ctx context.Context, d download, flush func()) *faultyReader {
-	r := &faultyReader{SectionReader: Open(d.content), download: d, gone: ctx.Done(), flush: flush}
+func newFaultyReader(ctx context.Context, d download, flush func(), record *sent) *faultyReader {
+	r := &faultyReader{SectionReader: Open(d.content), download: d, gone: ctx.Done(), flush: flush, record: record}
 	if limit := d.file.Faults.Rate; limit > 0 {
 		limiter := rate.NewLimiter(rate.Limit(limit), rateBurst)
 		r.pace = func(n int) error { return limiter.WaitN(ctx, n) }
@@ -94,6 +95,7 @@ func (r *faultyReader) Read(p []byte) (int, error) {
 			p = p[:min(int64(len(p)), room)]
 			break
 		}
+		r.note(stall)
 		if !stall || !r.released() {
 			r.broken = true
 			return 0, errBroken
@@ -110,6 +112,14 @@ func (r *faultyReader) Read(p []byte) (int, error) {
 	r.position += int64(n)
 	r.sent += int64(n)
 	return n, err
+}
+
+func (r *faultyReader) note(stall bool) {
+	if stall {
+		r.record.stalls++
+	} else {
+		r.record.cuts++
+	}
 }
 
 // released waits at a stall, and reports whether the download goes on.

@@ -43,11 +43,11 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	}
 	done := s.record.download(id, index, r)
 	counted := &countingWriter{ResponseWriter: w}
-	defer func() { done(counted.status, counted.bytes) }()
+	defer func() { done(counted.sent) }()
 	s.answerFile(counted, r, id, index)
 }
 
-func (s *Server) answerFile(w http.ResponseWriter, r *http.Request, id string, index int) {
+func (s *Server) answerFile(w *countingWriter, r *http.Request, id string, index int) {
 	if r.Header.Get("Authorization") != "" {
 		storeError{
 			Code:    "InvalidArgument",
@@ -56,6 +56,9 @@ func (s *Server) answerFile(w http.ResponseWriter, r *http.Request, id string, i
 		return
 	}
 	if bad := s.signer.check(r.URL); bad.Code != "" {
+		if bad == errExpired {
+			w.expired++
+		}
 		bad.send(w, http.StatusForbidden)
 		return
 	}
@@ -68,11 +71,13 @@ func (s *Server) answerFile(w http.ResponseWriter, r *http.Request, id string, i
 }
 
 // serve answers one request for a file that is there.
-func (d download) serve(w http.ResponseWriter, r *http.Request) {
+func (d download) serve(w *countingWriter, r *http.Request) {
 	switch {
 	case d.expired:
+		w.expired++
 		errExpired.send(w, http.StatusForbidden)
 	case d.broken != 0:
+		w.unavailable++
 		storeError{Code: "ServiceUnavailable", Message: "Reduce your request rate."}.send(w, d.broken)
 	case d.redirect != "":
 		http.Redirect(w, r, d.redirect, http.StatusFound)
@@ -81,7 +86,7 @@ func (d download) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (d download) serveContent(w http.ResponseWriter, r *http.Request) {
+func (d download) serveContent(w *countingWriter, r *http.Request) {
 	header := w.Header()
 	d.setType(header)
 	last := modified
@@ -92,7 +97,7 @@ func (d download) serveContent(w http.ResponseWriter, r *http.Request) {
 		header.Set("Last-Modified", last.Format(http.TimeFormat))
 	}
 	flush := func() { _ = http.NewResponseController(w).Flush() }
-	reader := newFaultyReader(r.Context(), d, flush)
+	reader := newFaultyReader(r.Context(), d, flush, &w.sent)
 	whole := d.file.Faults.NoRange || d.file.Chunked && r.Header.Get("Range") == ""
 	if whole {
 		d.serveWhole(w, reader)
@@ -133,11 +138,18 @@ func (d download) serveWhole(w http.ResponseWriter, from io.Reader) {
 	_, _ = io.Copy(w, from) // a client that goes away has its reasons
 }
 
+// sent is what became of one request.
+type sent struct {
+	status int
+	bytes  int64
+	// What went wrong, and how often.
+	expired, unavailable, cuts, stalls int
+}
+
 // countingWriter notes what is sent.
 type countingWriter struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	sent
 }
 
 func (c *countingWriter) WriteHeader(status int) {

@@ -22,6 +22,26 @@ type FileRecord struct {
 	Ranges    int   // of them with a Range header
 	Refused   int   // of them answered neither 200, 206 nor 416
 	Bytes     int64 // of bodies, error documents included
+
+	// What of it went wrong, by plan or, with a URL, by its age as well.
+	Expired     int // refused because the URL had expired
+	Unavailable int // refused by a fault of the file
+	Cuts        int // broken in the middle
+	Stalls      int // stopped in the middle
+}
+
+// add counts how a request ended.
+func (f *FileRecord) add(s sent) {
+	f.Bytes += s.bytes
+	switch s.status {
+	case http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
+	default:
+		f.Refused++
+	}
+	f.Expired += s.expired
+	f.Unavailable += s.unavailable
+	f.Cuts += s.cuts
+	f.Stalls += s.stalls
 }
 
 // JobRecord is what was asked about one job.
@@ -119,7 +139,7 @@ func (c *recorder) calls(endpoint, id string) *[]Call {
 }
 
 // download notes a request to the file host, and returns what notes its end.
-func (c *recorder) download(id string, index int, r *http.Request) (done func(status int, bytes int64)) {
+func (c *recorder) download(id string, index int, r *http.Request) (done func(sent)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.record.Requests[endpointFile]++
@@ -135,18 +155,11 @@ func (c *recorder) download(id string, index int, r *http.Request) (done func(st
 			f.Ranges++
 		}
 	})
-	return func(status int, bytes int64) {
+	return func(s sent) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.downloads--
-		c.file(id, index, func(f *FileRecord) {
-			f.Bytes += bytes
-			switch status {
-			case http.StatusOK, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable:
-			default:
-				f.Refused++
-			}
-		})
+		c.file(id, index, func(f *FileRecord) { f.add(s) })
 	}
 }
 

@@ -55,3 +55,25 @@ func TestRecordIsACopy(t *testing.T) {
 	require.Equal(t, 2, c.Record().Requests["result"])
 	require.NotEqual(t, 999, c.JobRecord("a").Polls[0].Status)
 }
+
+// What goes wrong is counted when it has, not when it is planned.
+func TestRecordCountsFaults(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	c := start(t, simulator.Options{Now: clock.now, URLLife: time.Minute})
+	released := make(chan struct{})
+	close(released)
+	from := c.faulty(simulator.File{Faults: simulator.Faults{
+		Expired: 1, Unavailable: 2, CutAt: []int64{100_000, 290_000}, StallAt: []int64{50_000}, StallUntil: released,
+	}})
+	for range 4 {
+		from(0)
+	}
+	old := c.SignedURL("a", 0)
+	clock.advance(2 * time.Minute)
+	c.get(old)
+	require.NoError(t, c.Close()) // every handler has noted its end
+	require.Equal(t, simulator.FileRecord{
+		Downloads: 5, Refused: 4, Expired: 2, Unavailable: 2, Cuts: 1, Stalls: 1, Bytes: c.JobRecord("a").Files[0].Bytes,
+	}, c.JobRecord("a").Files[0])
+}
