@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,12 +31,31 @@ func observe(ctx context.Context, workload []plan.Submission, faults []plan.Faul
 		WorkerKills: e.Done[plan.WorkerKill], NodeKills: e.Done[plan.NodeKill] + e.Done[plan.LeaderKill], Took: e.Took,
 		Faults: map[string]int{}, Planned: map[string]int{}, Work: map[string]check.Work{},
 	}
-	for _, kind := range plan.Kinds() {
-		o.Faults[string(kind)] = e.Done[kind]
+	countFaults(&o, workload, faults, e)
+	see(&o, e)
+	for _, s := range workload {
+		o.Work[s.Job.ID] = work(s, e.Record.Jobs[s.Job.ID])
 	}
+	var err error
+	o.Expected, err = expectations(ctx, workload)
+	return o, err
+}
+
+// countFaults puts what was inflicted, by the run or by the workload itself,
+// beside what had to be.
+func countFaults(o *check.Observation, workload []plan.Submission, faults []plan.Fault, e world.Evidence) {
+	planned, met := plan.Brought(workload), plan.Met(workload, e.Record, e.Acknowledged)
 	for _, f := range faults {
-		o.Planned[string(f.Kind)]++
+		planned[f.Kind]++
 	}
+	maps.Copy(met, e.Done)
+	for _, kind := range append(plan.Kinds(), plan.WorkloadKinds()...) {
+		o.Faults[string(kind)], o.Planned[string(kind)] = met[kind], planned[kind]
+	}
+}
+
+// see copies what was seen.
+func see(o *check.Observation, e world.Evidence) {
 	for _, end := range e.Ends {
 		o.Ends = append(o.Ends, check.End(end))
 	}
@@ -51,12 +71,6 @@ func observe(ctx context.Context, workload []plan.Submission, faults []plan.Faul
 	for _, seen := range e.Sightings {
 		o.Sightings = append(o.Sightings, check.Sighting{Key: seen.Key, Size: seen.Size, CRC64NVME: seen.Checksum, At: seen.At})
 	}
-	for _, s := range workload {
-		o.Work[s.Job.ID] = work(s, e.Record.Jobs[s.Job.ID])
-	}
-	var err error
-	o.Expected, err = expectations(ctx, workload)
-	return o, err
 }
 
 // expectations computes what each job has to leave. The contents are hashed

@@ -28,12 +28,27 @@ const (
 	ClockJump     Kind = "API clock jump" // at once; Amount in seconds
 )
 
-// Kinds lists them all, in the order of the report.
+// Kinds lists them, in the order of the report.
 func Kinds() []Kind {
 	return []Kind{
 		WorkerKill, WorkerTerminate, WorkerStop, NodeKill, LeaderKill, Cut, Latency, Bandwidth, Stall, Slice,
 		StoreError, StoreLost, StoreSlowDown, APIDown, APIThrottle, RevokeTokens, ClockJump,
 	}
+}
+
+// What goes wrong with the workload itself, at nobody's time.
+const (
+	URLExpired          Kind = "URL expired"
+	DownloadRefused     Kind = "download 503"
+	DownloadCut         Kind = "download cut"
+	DownloadTruncated   Kind = "download truncated" // cut in its last bytes
+	DownloadStalled     Kind = "download stalled"
+	DuplicateSubmission Kind = "duplicate submission"
+)
+
+// WorkloadKinds lists these, in the order of the report.
+func WorkloadKinds() []Kind {
+	return []Kind{URLExpired, DownloadRefused, DownloadCut, DownloadTruncated, DownloadStalled, DuplicateSubmission}
 }
 
 // Dependency is what a connection leads to.

@@ -61,7 +61,7 @@ func cutOften(dice *rand.Rand, size int64) simulator.Faults {
 
 // truncated loses the last bytes, once.
 func truncated(dice *rand.Rand, size int64) simulator.Faults {
-	return simulator.Faults{CutAt: []int64{size - 1 - dice.Int64N(8)}}
+	return simulator.Faults{CutAt: []int64{size - 1 - dice.Int64N(lastBytes-1)}}
 }
 
 func expired(dice *rand.Rand, _ int64) simulator.Faults {

@@ -31,20 +31,23 @@ func cheapShapes() []shape {
 	for _, faults := range downloadFaults() {
 		shapes = append(shapes, oneFile(faults), severalFiles(faults))
 	}
+	for _, faults := range []faultMaker{noFault, cutOnce, truncated, stalled, expired, unavailable} {
+		shapes = append(shapes, chunked(maxSmall, faults))
+	}
 	for _, kind := range []job.Kind{
 		job.KindText, job.KindTables, job.KindTextBoxes, job.KindPIIBoxes, job.KindProperties, job.KindForm, job.KindJSON,
 	} {
 		shapes = append(shapes, payload(kind, maxSmall))
 	}
-	return append(append(shapes, endings()...), delivered, binary, chunked(maxSmall), untyped, repolled)
+	return append(append(shapes, endings()...), delivered, binary, untyped, repolled)
 }
 
 // costlyShapes are those that move many bytes.
 func costlyShapes() []shape {
 	return []shape{
 		medium, medium, medium, medium, medium, medium, medium, medium,
-		chunked(maxMedium), payload(job.KindText, maxMedium), payload(job.KindTextBoxes, maxMedium),
-		large(false), large(true),
+		chunked(maxMedium, cutOnce), payload(job.KindText, maxMedium), payload(job.KindTextBoxes, maxMedium),
+		large(false, cutOften), large(true, cutOnce),
 	}
 }
 
@@ -108,9 +111,10 @@ func binary(dice *rand.Rand) simulator.Job {
 }
 
 // chunked is a file of unknown length.
-func chunked(largest int64) shape {
+func chunked(largest int64, faults faultMaker) shape {
 	return func(dice *rand.Rand) simulator.Job {
 		f := simulator.File{Name: "export.csv", ContentType: "text/csv", Size: size(dice, largest/8, largest), Chunked: true, OmitSize: true}
+		f.Faults = faults(dice, f.Size)
 		return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
 	}
 }
@@ -134,12 +138,10 @@ func medium(dice *rand.Rand) simulator.Job {
 }
 
 // large is a file that needs a multipart upload of several parts.
-func large(chunked bool) shape {
+func large(chunked bool, faults faultMaker) shape {
 	return func(dice *rand.Rand) simulator.Job {
 		f := simulator.File{Name: "scans.zip", ContentType: "application/zip", Size: size(dice, minLarge, maxLarge), Chunked: chunked, OmitSize: chunked}
-		if !chunked {
-			f.Faults = cutOften(dice, f.Size)
-		}
+		f.Faults = faults(dice, f.Size)
 		return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
 	}
 }

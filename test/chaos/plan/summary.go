@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -15,8 +16,10 @@ func Summary(o Options) string {
 		counts[f.Kind]++
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "seed %d: %s, over %v\n", o.Seed, workloadSummary(Workload(o)), o.Over().Round(time.Second))
-	for _, kind := range Kinds() {
+	workload := Workload(o)
+	maps.Copy(counts, Brought(workload))
+	fmt.Fprintf(&text, "seed %d: %s, over %v\n", o.Seed, workloadSummary(workload), o.Over().Round(time.Second))
+	for _, kind := range append(Kinds(), WorkloadKinds()...) {
 		fmt.Fprintf(&text, "  %-20s %d\n", kind, counts[kind])
 	}
 	return text.String()

@@ -60,6 +60,7 @@ func TestEveryKindOfJobOccursInASmallRun(t *testing.T) {
 			"BrokenDownloadURL", "ConversionFailed", "PDFIsPasswordProtected", "PageLimitReached",
 			"canceled", "unknown", "endless", "small", "medium", "large", "large chunked", "at once", "some time",
 			"cut", "expired", "unavailable", "no range", "no etag", "slow", "stalled", "truncated",
+			"chunked cut", "chunked truncated", "chunked stalled", "chunked expired", "chunked unavailable", "large chunked cut",
 			"plain", "prefix", "metadata", "duplicate", "with ID", "without ID",
 		} {
 			require.True(t, seen[sign], sign)
@@ -89,10 +90,15 @@ func signs(s plan.Submission) []string {
 func fileSigns(f simulator.File) []string {
 	var found []string
 	faults := f.Faults
+	cut := len(faults.CutAt) > 0
+	truncated := len(faults.CutAt) == 1 && faults.CutAt[0] > f.Size-10
 	for sign, shown := range map[string]bool{
-		"small": f.Size <= 200<<10, "medium": f.Size >= 1<<20 && f.Size <= 8<<20, "large": f.Size > 16<<20 && !f.Chunked,
+		"chunked cut": f.Chunked && cut && !truncated, "chunked truncated": f.Chunked && truncated, "chunked stalled": f.Chunked && len(faults.StallAt) > 0,
+		"chunked expired": f.Chunked && faults.Expired > 0, "chunked unavailable": f.Chunked && faults.Unavailable > 0,
+		"large chunked cut": f.Size > 16<<20 && f.Chunked && cut,
+		"small":             f.Size <= 200<<10, "medium": f.Size >= 1<<20 && f.Size <= 8<<20, "large": f.Size > 16<<20 && !f.Chunked,
 		"large chunked": f.Size > 16<<20 && f.Chunked,
-		"cut":           len(faults.CutAt) > 0, "truncated": len(faults.CutAt) == 1 && faults.CutAt[0] > f.Size-10, "expired": faults.Expired > 0,
+		"cut":           cut, "truncated": truncated, "expired": faults.Expired > 0,
 		"unavailable": faults.Unavailable > 0, "no range": faults.NoRange, "no etag": faults.NoETag, "slow": faults.Rate > 0, "stalled": len(faults.StallAt) > 0,
 	} {
 		if shown {

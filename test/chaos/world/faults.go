@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/simulator"
-
 	"github.com/jobferry/jobferry/test/chaos/plan"
 )
 
@@ -119,81 +117,6 @@ func leading(ctx context.Context, ask func(context.Context) int) (node int, err 
 		return node >= 0
 	})
 	return node, err
-}
-
-// impair makes something worse for a while.
-func (in *injector) impair(ctx context.Context, f plan.Fault, name string) bool {
-	begin, end := in.impairment(f, name)
-	if begin == nil {
-		return false
-	}
-	begin()
-	defer end()
-	return pause(ctx, f.For)
-}
-
-func (in *injector) impairment(f plan.Fault, name string) (begin, end func()) {
-	switch f.Kind {
-	case plan.StoreError, plan.StoreLost:
-		return in.troubled(name, trouble{status: 500, code: "InternalError", share: share(f), late: f.Kind == plan.StoreLost})
-	case plan.StoreSlowDown:
-		return in.troubled(name, trouble{status: 503, code: "SlowDown", share: share(f)})
-	case plan.APIDown:
-		return in.conditions(func(c *simulator.Conditions) { c.Down = true }, func(c *simulator.Conditions) { c.Down = false })
-	case plan.APIThrottle:
-		limit := float64(max(f.Amount, 1))
-		return in.conditions(func(c *simulator.Conditions) { c.RateLimit = limit }, func(c *simulator.Conditions) { c.RateLimit = 0 })
-	case plan.Cut:
-		return in.each(f, func(p *proxy) { p.cut(way(f)) }), in.each(f, func(p *proxy) { p.uncut(way(f)) })
-	default:
-		t, ok := toxicOf(f, name)
-		if !ok {
-			return nil, nil
-		}
-		return in.each(f, func(p *proxy) { p.poison(t) }), in.each(f, func(p *proxy) { p.cure(t) })
-	}
-}
-
-func (in *injector) troubled(name string, t trouble) (begin, end func()) {
-	front := in.world.store.front
-	return func() { front.trouble(name, t) }, func() { front.relieve(name) }
-}
-
-func (in *injector) conditions(worse, better func(*simulator.Conditions)) (begin, end func()) {
-	return func() { in.world.api.change(worse) }, func() { in.world.api.change(better) }
-}
-
-// each does something to all the proxies that a fault is aimed at.
-func (in *injector) each(f plan.Fault, do func(*proxy)) func() {
-	return func() {
-		for _, p := range in.world.proxies(f.Dependency, f.Target) {
-			do(p)
-		}
-	}
-}
-
-func share(f plan.Fault) float64 { return float64(f.Amount) / 100 }
-
-func way(f plan.Fault) direction {
-	if f.Direction == plan.Upstream {
-		return upstream
-	}
-	return downstream
-}
-
-func toxicOf(f plan.Fault, name string) (toxic, bool) {
-	switch f.Kind {
-	case plan.Latency:
-		return latency(name, way(f), time.Duration(f.Amount)*time.Millisecond), true
-	case plan.Bandwidth:
-		return bandwidth(name, way(f), f.Amount), true
-	case plan.Stall:
-		return stall(name, way(f)), true
-	case plan.Slice:
-		return slicer(name, way(f), f.Amount), true
-	default:
-		return toxic{}, false
-	}
 }
 
 // note keeps an error of the run's own.

@@ -36,6 +36,7 @@ type front struct {
 
 	mu       sync.Mutex
 	troubles map[string]trouble
+	strikes  map[string]int // requests that each trouble has answered
 	random   func() float64
 }
 
@@ -51,7 +52,7 @@ func newFront(target string, head func(context.Context, string) (Sighting, error
 	}
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
 	f := &front{
-		listener: listener, troubles: map[string]trouble{}, random: rand.Float64,
+		listener: listener, troubles: map[string]trouble{}, strikes: map[string]int{}, random: rand.Float64,
 		idle: transport.CloseIdleConnections, witness: &witness{onward: transport, head: head},
 	}
 	quiet := log.New(io.Discard, "", 0)
@@ -85,6 +86,13 @@ func (f *front) relieve(name string) {
 	delete(f.troubles, name)
 }
 
+// struck reports whether a trouble has answered any request.
+func (f *front) struck(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.strikes[name] > 0
+}
+
 // ServeHTTP passes a request on, or answers it with one of the troubles.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t, struck := f.strike()
@@ -103,8 +111,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *front) strike() (trouble, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, t := range f.troubles {
+	for name, t := range f.troubles {
 		if f.random() < t.share {
+			f.strikes[name]++
 			return t, true
 		}
 	}

@@ -87,8 +87,10 @@ func TestFrontStrikesAShareOfTheRequests(t *testing.T) {
 		return next
 	}
 	f.trouble("x", trouble{status: 500, share: 0.3})
+	require.False(t, f.struck("x"))
 	for _, want := range []int{500, 200, 500, 200} {
 		status, _ := put(t, f)
 		require.Equal(t, want, status)
 	}
+	require.True(t, f.struck("x"))
 }

@@ -34,6 +34,7 @@ type proxy struct {
 	toxics []toxic
 	cuts   []direction // in force: new connections are reset
 	conns  map[*carried]struct{}
+	came   int // connections so far
 	closed bool
 }
 
@@ -94,6 +95,7 @@ func (p *proxy) carry(client net.Conn) {
 func (p *proxy) link(c *carried) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.came++
 	if p.closed || len(p.cuts) > 0 {
 		reset(c.client)
 		reset(c.server)
@@ -109,6 +111,21 @@ func (p *proxy) forget(c *carried) {
 	defer p.mu.Unlock()
 	delete(p.conns, c)
 	p.running.Done()
+}
+
+// busy reports whether a connection is open.
+func (p *proxy) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) > 0
+}
+
+// arrived is how many connections have come so far, those that were reset
+// included.
+func (p *proxy) arrived() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.came
 }
 
 // cut resets every connection, and every new one until the cut is over. The
