@@ -11,13 +11,38 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobferry/jobferry/test/chaos/check"
+	"github.com/jobferry/jobferry/test/chaos/plan"
 	"github.com/jobferry/jobferry/test/chaos/world"
 )
 
 // The real thing, small: every kind of fault but a worker that is stopped for
 // longer than the ack wait. A long run is a command; see the package.
 func TestNothingIsLostAndNothingTwice(t *testing.T) {
-	s, err := parse([]string{"--jobs", "150", "--worker-kills", "5", "--node-kills", "2", "--duration", "25s", "--seed", "3"})
+	report := small(t, "--jobs", "150", "--worker-kills", "5", "--node-kills", "2", "--duration", "25s", "--seed", "3")
+	require.Equal(t, 150, report.Jobs)
+	require.Equal(t, 5, report.WorkerKills)
+	require.Equal(t, 2, report.NodeKills)
+	for kind, count := range report.Faults {
+		if kind != string(plan.WorkerStop) {
+			require.Positive(t, count, kind)
+		}
+	}
+}
+
+// Without kills of workers their limit of crashes is the default: outages of
+// whatever they depend on count as none.
+func TestNoJobIsGivenUpWhereNoWorkerIsKilled(t *testing.T) {
+	report := small(t, "--jobs", "80", "--worker-kills", "0", "--node-kills", "1", "--duration", "25s", "--seed", "5")
+	require.Zero(t, report.WorkerKills)
+	require.Positive(t, report.Faults[string(plan.Cut)])
+	require.Positive(t, report.Faults[string(plan.Stall)])
+}
+
+// small is a run in which nothing may be wrong.
+func small(t *testing.T, args ...string) check.Report {
+	t.Helper()
+	s, err := parse(args)
 	require.NoError(t, err)
 	s.dir = t.TempDir()
 	programs, err := world.Build(t.Context(), s.dir)
@@ -25,15 +50,8 @@ func TestNothingIsLostAndNothingTwice(t *testing.T) {
 	report, err := runIn(t.Context(), s, programs, t.Output())
 	require.NoError(t, err)
 	require.Empty(t, report.Violations)
-	require.Equal(t, 150, report.Jobs)
 	require.Zero(t, report.Unacknowledged)
-	require.Equal(t, 5, report.WorkerKills)
-	require.Equal(t, 2, report.NodeKills)
-	for kind, count := range report.Faults {
-		if kind != "worker SIGSTOP" {
-			require.Positive(t, count, kind)
-		}
-	}
+	return report
 }
 
 // What a run has started ends with it, also when it is broken off.
@@ -86,6 +104,10 @@ func TestFlags(t *testing.T) {
 	require.Equal(t, uint64(7), s.plan.Seed)
 	require.Equal(t, 3, s.plan.Workers)
 	require.Equal(t, time.Duration(0), s.plan.Length)
+	require.Positive(t, s.maxCrashes())
+	s, err = parse([]string{"--worker-kills", "0"})
+	require.NoError(t, err)
+	require.Zero(t, s.maxCrashes(), "the default")
 	for _, wrong := range [][]string{{"--jobs", "0"}, {"--seed", "x"}, {"rest"}, {"--unknown"}, {"--node-kills", "9", "--duration", "10s"}} {
 		_, err := parse(wrong)
 		require.Equal(t, 2, exitStatus(err), wrong)

@@ -34,7 +34,7 @@ func parse(args []string) (settings, error) {
 	flags := pflag.NewFlagSet("chaos", pflag.ContinueOnError)
 	flags.Uint64Var(&s.plan.Seed, "seed", randomSeed(), "what the plan follows from")
 	flags.IntVar(&s.plan.Jobs, "jobs", 500, "jobs that are submitted")
-	flags.IntVar(&s.plan.WorkerKills, "worker-kills", -1, "how often a worker is killed; 3 for 100 jobs when not set")
+	flags.IntVar(&s.plan.WorkerKills, "worker-kills", -1, "how often a worker is killed; 3 for 100 jobs when not set; with 0 no job may be given up as one that kills its worker")
 	flags.IntVar(&s.plan.NodeKills, "node-kills", -1, "how often a NATS node is killed; 3 for 1000 jobs, at least 2, when not set")
 	flags.IntVar(&s.plan.Workers, "workers", 3, "workers that run at once")
 	flags.DurationVar(&s.plan.Length, "duration", 0, "time over which jobs and faults are spread; what they need when 0")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,7 +35,10 @@ func clean(t *testing.T) check.Observation {
 		Backoff:     check.Backoff{Initial: time.Second, Max: 30 * time.Second, Multiplier: 1.5, Jitter: 0.2},
 		WorkerKills: 3, NodeKills: 1, Faults: map[string]int{"worker kill -9": 3, "node kill -9": 1},
 		Planned: map[string]int{"worker kill -9": 3, "node kill -9": 1}, Took: time.Minute,
-		Ends: []check.End{{Worker: 0, Status: -1, Killed: true}, {Worker: 0, Terminates: 1}, {Worker: 1, Status: 1, Terminates: 2}, {Worker: 2, Killed: true, Terminates: 1}},
+		Ends: []check.End{
+			{Worker: 0, Status: -1, Signal: syscall.SIGKILL, Killed: true}, {Worker: 0, Terminates: 1}, {Worker: 1, Status: 1, Terminates: 2},
+			{Worker: 1, Killed: true, Terminates: 1}, {Worker: 2, Status: -1, Signal: syscall.SIGTERM, Terminates: 1},
+		},
 	}
 	complete(t, &o, "pdf", "file", map[string]string{"Order": "Fähre 7"}, "pdf/result.pdf")
 	complete(t, &o, "both", "files", nil, "both/result-001.pdf", "both/result-002.pdf")

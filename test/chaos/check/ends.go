@@ -1,6 +1,9 @@
 package check
 
-import "bytes"
+import (
+	"bytes"
+	"syscall"
+)
 
 // crashSigns are what Go writes when a program of its own fails.
 func crashSigns() []string {
@@ -22,16 +25,17 @@ func crashes(line []byte) []string {
 func (j *judge) ends() {
 	for _, e := range j.o.Ends {
 		if !e.explained() {
-			j.addf(WorkerFailed, "", "worker %d ended with status %d; SIGTERMs sent: %d, killed: %t", e.Worker, e.Status, e.Terminates, e.Killed)
+			j.addf(WorkerFailed, "", "worker %d ended with status %d, signal %d; SIGTERMs sent: %d, killed: %t", e.Worker, e.Status, e.Signal, e.Terminates, e.Killed)
 		}
 	}
 }
 
-// explained says whether the end is what the signals ask for.
+// explained says whether the end is what the signals ask for. A SIGTERM that
+// comes before the program has begun ends it as it ends any.
 func (e End) explained() bool {
 	switch e.Status {
 	case -1:
-		return e.Killed
+		return e.Killed && e.Signal == syscall.SIGKILL || e.Terminates > 0 && e.Signal == syscall.SIGTERM
 	case 0:
 		return e.Terminates > 0
 	case 1: // what stopping at once gives

@@ -7,6 +7,7 @@ package check
 
 import (
 	"io"
+	"syscall"
 	"time"
 )
 
@@ -44,10 +45,11 @@ type Observation struct {
 // End is how a process of a worker ended, and what the run had sent to it
 // before.
 type End struct {
-	Worker     int  // its place
-	Status     int  // its exit status; -1 when a signal ended it
-	Killed     bool // kill -9
-	Terminates int  // SIGTERMs: the first one asks it to drain, a second one to stop at once
+	Worker     int            // its place
+	Status     int            // its exit status; -1 when a signal ended it
+	Signal     syscall.Signal // the one that ended it; 0 for none
+	Killed     bool           // kill -9
+	Terminates int            // SIGTERMs: the first one asks it to drain, a second one to stop at once
 }
 
 // Expectation is what should become of a job.

@@ -1,6 +1,10 @@
 package check_test
 
-import "github.com/jobferry/jobferry/test/chaos/check"
+import (
+	"syscall"
+
+	"github.com/jobferry/jobferry/test/chaos/check"
+)
 
 // proofPlantings are of runs that show nothing.
 func proofPlantings() map[check.Kind][]planting {
@@ -41,7 +45,9 @@ func failures() []planting {
 		{"a panic while it was stopped", end(check.End{Status: 2, Terminates: 2})},
 		{"a drain that failed", end(check.End{Status: 1, Terminates: 1})},
 		{"a failure while it was killed", end(check.End{Status: 1, Killed: true})},
-		{"killed by somebody else", end(check.End{Status: -1, Terminates: 1})},
+		{"killed by somebody else", end(check.End{Status: -1, Signal: syscall.SIGKILL, Terminates: 1})},
+		{"terminated by somebody else", end(check.End{Status: -1, Signal: syscall.SIGTERM})},
+		{"aborted while it was killed", end(check.End{Status: -1, Signal: syscall.SIGABRT, Killed: true})},
 		{"a panic in a log", log("panic: runtime error: index out of range [3] with length 3")},
 		{"a panic of a handler", log("http: panic serving 127.0.0.1:1: oh")},
 		{"a fatal error in a log", log("fatal error: concurrent map writes")},

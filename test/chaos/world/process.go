@@ -35,6 +35,15 @@ func spawn(binary string, args, env []string, out io.Writer) (*process, error) {
 
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
+// fatal is the signal that has ended the process, 0 for none; read after ended.
+func (p *process) fatal() syscall.Signal {
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return 0
+	}
+	return status.Signal()
+}
+
 // kill ends the process and waits for it.
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)

@@ -19,6 +19,7 @@ const restartPause = 50 * time.Millisecond
 type worker struct {
 	index  int
 	binary string
+	args   []string
 	env    []string
 	log    *os.File
 
@@ -35,8 +36,9 @@ type worker struct {
 
 // End is how a process of a worker ended, and what was sent to it before.
 type End struct {
-	Worker     int // its place
-	Status     int // its exit status; -1 when a signal ended it
+	Worker     int            // its place
+	Status     int            // its exit status; -1 when a signal ended it
+	Signal     syscall.Signal // the one that ended it; 0 for none
 	Killed     bool
 	Terminates int // SIGTERMs
 }
@@ -46,7 +48,7 @@ func newWorker(index int, binary, dir string, env []string) (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log of worker %d: %w", index, err)
 	}
-	return &worker{index: index, binary: binary, env: env, log: file}, nil
+	return &worker{index: index, binary: binary, args: []string{"run"}, env: env, log: file}, nil
 }
 
 func logFile(dir string, index int) string {
@@ -77,7 +79,7 @@ func (w *worker) start() (*process, error) {
 	w.http, w.stopped, w.killed, w.noted, w.terminates = "", false, false, false, 0
 	w.starts++
 	var err error
-	w.process, err = spawn(w.binary, []string{"run"}, w.env, &announcement{worker: w})
+	w.process, err = spawn(w.binary, w.args, w.env, &announcement{worker: w})
 	return w.process, err
 }
 
@@ -90,7 +92,7 @@ func (w *worker) note(p *process) {
 	}
 	w.noted = true
 	w.ends = append(w.ends, End{
-		Worker: w.index, Status: int(p.status.Load()), Killed: w.killed, Terminates: w.terminates,
+		Worker: w.index, Status: int(p.status.Load()), Signal: p.fatal(), Killed: w.killed, Terminates: w.terminates,
 	})
 }
 
