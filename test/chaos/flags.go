@@ -18,6 +18,7 @@ type settings struct {
 	sync string
 	dir  string // absolute; empty for a temporary one
 	keep bool
+	race bool
 }
 
 // usageError is a mistake in the flags.
@@ -41,6 +42,7 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.sync, "sync-interval", "always", "the nats-server's sync_interval; its own default is 2m, with which acknowledged messages can be lost")
 	flags.StringVar(&s.dir, "dir", "", "folder for all data and the evidence; a temporary one when empty")
 	flags.BoolVar(&s.keep, "keep", false, "keep the folder also when nothing was found")
+	flags.BoolVar(&s.race, "race", false, "build the worker with Go's race detector")
 	if err := flags.Parse(args); err != nil {
 		return s, usageError{err}
 	}
@@ -65,6 +67,14 @@ func (s *settings) maxCrashes() int {
 		return 0
 	}
 	return 1_000_000
+}
+
+// build are the flags of the worker's build.
+func (s *settings) build() []string {
+	if s.race {
+		return []string{"-race"}
+	}
+	return nil
 }
 
 func (s *settings) validate(rest []string) error {

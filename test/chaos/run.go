@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("make a folder for the run: %w", err)
 	}
 	_, _ = fmt.Fprint(out, plan.Summary(s.plan))
-	programs, err := world.Build(ctx, s.dir)
+	programs, err := world.Build(ctx, s.dir, s.build()...)
 	if err != nil {
 		return err
 	}

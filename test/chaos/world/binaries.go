@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 // Binaries are the programs that a run starts.
@@ -14,14 +15,19 @@ type Binaries struct {
 }
 
 // Build builds both from the module of the working directory into dir: the
-// worker as it ships, and the nats-server of the version that go.mod pins.
-func Build(ctx context.Context, dir string) (Binaries, error) {
+// worker as it ships, or with the flags given, and the nats-server of the
+// version that go.mod pins.
+func Build(ctx context.Context, dir string, flags ...string) (Binaries, error) {
 	b := Binaries{Worker: filepath.Join(dir, "worker"), Server: filepath.Join(dir, "nats-server")}
-	for _, program := range []struct{ file, pkg string }{
-		{b.Worker, "github.com/jobferry/jobferry/cmd/worker"},
-		{b.Server, "github.com/nats-io/nats-server/v2"},
+	for _, program := range []struct {
+		file, pkg string
+		flags     []string
+	}{
+		{b.Worker, "github.com/jobferry/jobferry/cmd/worker", flags},
+		{b.Server, "github.com/nats-io/nats-server/v2", nil},
 	} {
-		out, err := exec.CommandContext(ctx, "go", "build", "-o", program.file, program.pkg).CombinedOutput()
+		args := slices.Concat([]string{"build"}, program.flags, []string{"-o", program.file, program.pkg})
+		out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
 		if err != nil {
 			return b, fmt.Errorf("build %s: %w\n%s", program.pkg, err, out)
 		}
