@@ -29,8 +29,10 @@ const (
 	SecretLeaked        Kind = "secret leaked"
 	NotSearched         Kind = "text not searched" // it could not be read, or there was none
 	WorkerFailed        Kind = "worker failed"     // it ended as no signal of the run explains, or panicked
+)
 
-	// These are promises of the run: without them it shows little.
+// The kinds of a run that shows little: promises of the run itself.
+const (
 	NothingAcknowledged Kind = "nothing acknowledged"
 	FaultMissing        Kind = "fault not inflicted" // fewer of a kind than were planned
 	NotWatched          Kind = "object not watched"  // nobody looked at it when it appeared
