@@ -21,7 +21,7 @@ const (
 	ObjectWrongChecksum Kind = "object wrong checksum"
 	ObjectWrongType     Kind = "object wrong type"
 	ObjectWrongMetadata Kind = "object wrong metadata"
-	ObjectPartial       Kind = "object partial" // a watcher saw it
+	ObjectPartial       Kind = "object partial" // when it appeared
 	ObjectUnasked       Kind = "object unasked for"
 	UploadOrphaned      Kind = "upload orphaned"
 	MessageLeft         Kind = "message left"
