@@ -54,22 +54,27 @@ func FuzzProblem(f *testing.F) {
 	})
 }
 
-// FuzzRedaction: in whatever text a signed URL turns up, no signature survives.
+// FuzzRedaction: in whatever text a signed URL or a token turns up, and whatever
+// stands in the URL's query, no signature survives.
 func FuzzRedaction(f *testing.F) {
-	for _, around := range [][2]string{
-		{"", ""}, {"GET ", ": no route"}, {`Get "`, `": EOF`}, {"see <", ">"}, {"a?b=", ""}, {"x://y?", "?"}, {"'", "'"}, {"(", ")"}, {"https://", ""}, {"https://u:p@", "@"}, {"\x00", "\xff"}, {"é", "€"}, {"h?", "%"}, {strings.Repeat("x", 1010), ""},
+	for _, around := range [][3]string{
+		{"", "", ""}, {"GET ", ": no route", "x"}, {`Get "`, `": EOF`, "'"}, {"see <", ">", "UTF-8''a.pdf"}, {"a?b=", "", `"a b"`}, {"x://y?", "?", "<b>"}, {"'", "'", "x://y@"}, {"(", ")", "{[(%"}, {"https://", "", "%3F"},
+		{"https://u:p@", "@", "sig="}, {"\x00", "\xff", "\n\x00"}, {"é", "€", "ſ"}, {"h?", "%", "?"}, {strings.Repeat("x", 1010), "", " Bearer "}, {"Bearer ", "", "token='"}, {"token=", "&", "&amp;"},
 	} {
-		f.Add(around[0], around[1])
+		f.Add(around[0], around[1], around[2])
 	}
 	// Words of this length do not come about by chance.
 	const signature, password = "5f3c9ae1b2d47086", "e0f1d2c3b4a59687"
-	f.Fuzz(func(t *testing.T, before, after string) {
-		if strings.Contains(before+after, signature[:6]) || strings.Contains(before+after, password[:6]) {
+	f.Fuzz(func(t *testing.T, before, after, within string) {
+		if noise := before + after + within; strings.Contains(noise, signature[:6]) || strings.Contains(noise, password[:6]) {
 			return
 		}
 		for _, signed := range []string{
 			"https://files.test/out/f.pdf?X-Amz-Signature=" + signature, "https://files.test?X-Amz-Signature=" + signature + "&x=%20", "s3://b/k?sig=" + signature,
 			"HTTPS://files.test:8443/a/b?" + "a=1&token=" + signature, "https://user:" + password + "@files.test/f?sig=" + signature,
+			"https://files.test/f?a=" + within + "&X-Amz-Signature=" + signature, "https://files.test/f?X-Amz-Signature=" + signature + "&a=" + within,
+			"/out/f?a=" + within + "&sig=" + signature, "?access_token=" + signature + within, "https://user:" + password + "@files.test/f?" + within + "&x-amz-credential=" + signature,
+			"https%3A%2F%2Ffiles.test%2Ff%3Fa%3D" + within + "%26X-Amz-Signature%3D" + signature, "%2Ff%3FSignature%3d" + signature + within, within + " Bearer " + signature,
 		} {
 			for _, text := range []string{before + signed + after, before + " " + signed + " " + after, before + `"` + signed + `"` + after} {
 				for _, got := range []string{printable(text, fieldLimit), cutQueries(text), cleanError(errors.New(text)).Error(), cleanError(&url.Error{Op: "Get", URL: text, Err: errors.New(text)}).Error()} {

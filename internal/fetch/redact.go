@@ -12,16 +12,54 @@ import (
 // Whatever comes from outside and may be shown passes through here: signed
 // URLs turn up in error texts of every origin.
 var (
-	queryOfURL  = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s?"'<>]*)\?[^\s"'<>]*`)
-	queryOfPath = regexp.MustCompile(`([^\s?])\?[^\s?"'<>]*[=&%][^\s"'<>]*`)
-	userOfURL   = regexp.MustCompile(`://[^\s/?#"'<>@]*@`)
+	// userOfURL reaches to the last @ of the authority, as url.Parse does.
+	userOfURL = regexp.MustCompile(`://[^\s/?#"<>]*@`)
+	// A query ends where no URL goes on (RFC 3986). The apostrophe does not end
+	// it: it is legal there, and filename*=UTF-8''a.pdf is what S3's own URLs
+	// look like.
+	queryOfURL  = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s?"<>]*)\?[^\s"<>]*`)
+	queryOfPath = regexp.MustCompile(`([^\s?])\?[^\s?"<>]*[=&%][^\s"<>]*`)
+	// encodedQuery is that of a URL that stands in another one, or in the
+	// parameter of one; it may have been encoded more than once.
+	encodedQuery = regexp.MustCompile(`(?i)%(?:25)*3F[^\s"<>]*(?:=|%(?:25)*3D)[^\s"<>]*`)
 )
 
-// cutQueries removes the query string of every URL in a text, and its user.
+// The second line of defense: what is a secret by its name goes wherever it
+// stands, for a query may have been torn by quotes, brackets or white space. Its
+// value is all that comes before the next parameter, or before white space.
+var (
+	secretParameter = regexp.MustCompile(`(?i)(?:(?:%(?:25)*[0-9A-F]{2})?[\w.-]*(?:signature|credential|token|secret|password|api[_-]?key|accesskeyid)|` +
+		`(?:\b|_|%(?:25)*[0-9A-F]{2})sig)(?:=|%(?:25)*3D|"\s*:\s*)[^\s&]*`)
+	bearerToken = regexp.MustCompile(`(?i)\bbearer(?:\s|\+|%20)+([\w.~+/=-]{8,})`)
+	// bearerProse is what an API says of its tokens.
+	bearerProse = regexp.MustCompile(`(?i)^(?:authentication|authorization|credentials?)\W*$`)
+)
+
+// hidden stands for a secret parameter. It is one itself, so that what is left
+// of its query is still told to be a query.
+const hidden = "…=…"
+
+// cutQueries removes the query string of every URL in a text, and its user, and
+// what is secret by its name. The secrets go before the queries: a query that
+// ends too early must not take the name of one and leave its value.
 func cutQueries(text string) string {
 	text = userOfURL.ReplaceAllString(text, "://")
+	text = secretParameter.ReplaceAllLiteralString(text, hidden)
+	text = cutBearer(text)
 	text = queryOfURL.ReplaceAllString(text, "$1")
-	return queryOfPath.ReplaceAllString(text, "$1")
+	text = queryOfPath.ReplaceAllString(text, "$1")
+	return encodedQuery.ReplaceAllLiteralString(text, "")
+}
+
+// cutBearer removes what an Authorization header holds.
+func cutBearer(text string) string {
+	return bearerToken.ReplaceAllStringFunc(text, func(found string) string {
+		token := bearerToken.FindStringSubmatch(found)[1]
+		if bearerProse.MatchString(token) {
+			return found
+		}
+		return strings.TrimSuffix(found, token) + "…"
+	})
 }
 
 // printable makes a text of the API fit to be shown: without query strings and

@@ -30,6 +30,36 @@ func TestCutQueries(t *testing.T) {
 	}
 }
 
+// A query may be torn, encoded, or without a URL; what is secret by its name
+// goes all the same.
+func TestSecretsAreCutWhereverTheyStand(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"https://h/f?filename*=UTF-8''a.pdf&X-Amz-Signature=hunter2":        "https://h/f",
+		"/f?filename*=UTF-8''a.pdf&X-Amz-Signature=hunter2 no":              "/f no",
+		`https://h/f?name="a b.pdf"&X-Amz-Signature=hunter2: no`:            `https://h/f"a b.pdf"&…=… no`,
+		"https://h/f?n=a b&x-amz-security-token=hunter2&x=y":                "https://h/f b&…=…&x=y",
+		"https://h/f?n=<a>&X-Amz-Credential=hunter2":                        "https://h/f<a>&…=…",
+		`https://h/f?X-Amz-Signature="hunter2"`:                             "https://h/f",
+		"/f?n=a b&sig=hunter2":                                              "/f b&…=…",
+		"https%3A%2F%2Fh%2Ff%3FX-Amz-Signature%3Dhunter2%26x%3Dy":           "https%3A%2F%2Fh%2Ff…=…",
+		"https%3A%2F%2Fh%2Ff%3Fa%3Da b%26Signature%3dhunter2":               "https%3A%2F%2Fh%2Ff b…=…",
+		"https%253A%252F%252Fh%252Ff%253Fopaque%253Dhunter2":                "https%253A%252F%252Fh%252Ff",
+		"the parameter access_token=hunter2 is wrong":                       "the parameter …=… is wrong",
+		`{"detail":"no","access_token": "hunter2"}`:                         `{"detail":"no","…=…`,
+		"AWSAccessKeyId=hunter2&Expires=1&Signature=hunter2":                "…=…&Expires=1&…=…",
+		"https://user:hun'ter2@h/f and https://user:hunt@er2@h/f":           "https://h/f and https://h/f",
+		"Bearer abcdefghijk1234 was refused":                                "Bearer … was refused",
+		"authorization: bearer  eyJhbGciOi.eyJzdWIi.c2ln":                   "authorization: bearer  …",
+		"Authorization=Bearer%20abcdefghijk1234":                            "Authorization=Bearer%20…",
+		"Bearer authentication is required. A bearer token must not be old": "Bearer authentication is required. A bearer token must not be old",
+		"Is this a PDF? 100% = yes":                                         "Is this a PDF? 100% = yes",
+		"the design=good, two tokens = 5, a signature is missing":           "the design=good, two tokens = 5, a signature is missing",
+	} {
+		require.Equal(t, want, cutQueries(in))
+	}
+}
+
 func TestPrintable(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "a b c", printable(" a\nb\x00\x1b\u0085 c\xff\r\n", 100))
