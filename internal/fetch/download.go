@@ -25,15 +25,15 @@ type download struct {
 	id     job.ID
 	index  int
 
-	url       *url.URL
-	validator string // for If-Range: a strong ETag or Last-Modified
-	total     int64  // -1 until it is known
-	offset    int64  // bytes that have been read
-	refused   int    // fresh URLs refused in a row
-	tries     int    // connections tried since the last byte
-	taken     int64  // bytes from the connection at hand
-	brief     int    // connections in a row that were not worth their while
-	pace      pace
+	url     *url.URL
+	version version // of the file, as the first answer said
+	total   int64   // -1 until it is known
+	offset  int64   // bytes that have been read
+	refused int     // fresh URLs refused in a row
+	tries   int     // connections tried since the last byte
+	taken   int64   // bytes from the connection at hand
+	brief   int     // connections in a row that were not worth their while
+	pace    pace
 
 	response *response // nil while there is no connection
 	broken   error     // why the last connection ended

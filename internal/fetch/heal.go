@@ -168,8 +168,8 @@ func (d *download) header() http.Header {
 	h := http.Header{"Accept-Encoding": {"identity"}, "Accept": {"*/*"}, "User-Agent": {userAgent}}
 	if d.offset > 0 {
 		h.Set("Range", fmt.Sprintf("bytes=%d-", d.offset))
-		if d.validator != "" {
-			h.Set("If-Range", d.validator)
+		if validator := d.version.validator(); validator != "" {
+			h.Set("If-Range", validator)
 		}
 	}
 	return h

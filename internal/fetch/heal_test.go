@@ -382,11 +382,72 @@ func TestParseContentRange(t *testing.T) {
 	}
 }
 
-func TestValidator(t *testing.T) {
+func TestVersion(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, `"a"`, validator(http.Header{"Etag": {`"a"`}, "Last-Modified": {"x"}}))
-	require.Equal(t, "x", validator(http.Header{"Etag": {`W/"a"`}, "Last-Modified": {"x"}}))
-	require.Empty(t, validator(http.Header{"Etag": {`W/"a"`}}))
+	for _, c := range []struct {
+		first, later version
+		validator    string
+		differs      bool
+	}{
+		{version{`"a"`, "x"}, version{`"a"`, "y"}, `"a"`, false},
+		{version{`"a"`, "x"}, version{`"b"`, "x"}, `"a"`, true},
+		{version{`"a"`, "x"}, version{"", "y"}, `"a"`, true},
+		{version{`"a"`, "x"}, version{}, `"a"`, false},
+		{version{"unquoted", "x"}, version{"unquoted", "x"}, "unquoted", false},
+		{version{`W/"a"`, "x"}, version{"", "x"}, "x", false},
+		{version{`W/"a"`, ""}, version{`W/"b"`, ""}, "", true},
+		{version{`W/"a"`, ""}, version{`W/"a"`, ""}, "", false},
+		{version{"", "x"}, version{`"a"`, "x"}, "x", false},
+		{version{"", "x"}, version{"", "y"}, "x", true},
+		{version{}, version{}, "", false},
+	} {
+		require.Equal(t, c.validator, c.first.validator(), "%v", c)
+		require.Equal(t, c.differs, c.first.differs(c.later), "%v", c)
+	}
+}
+
+// A host that never says which file it has is trusted by its length, and one
+// that says so only when it is asked to go on is not: that may be another file
+// of the same length.
+func TestDownloadFromAHostWithoutValidators(t *testing.T) {
+	t.Parallel()
+	start := func(header ...string) transport {
+		return func(*http.Request) (*http.Response, error) {
+			return respond(200, &part{data: strings.NewReader(digits[:4]), end: errReset}, append(header, "Content-Length", "10")...), nil
+		}
+	}
+	rest := func(header ...string) transport {
+		return func(req *http.Request) (*http.Response, error) {
+			require.Empty(t, req.Header.Get("If-Range"))
+			return respond(206, strings.NewReader(digits[4:]), append(header, "Content-Range", "bytes 4-9/10")...), nil
+		}
+	}
+	const weak, modified = `W/"v1"`, "Fri, 20 Nov 2026 12:00:00 GMT"
+	for name, files := range map[string]*steps{
+		"never":                script(start(), rest()),
+		"an ETag that is weak": script(start("ETag", weak), rest("ETag", weak)),
+		"only at first":        script(start("ETag", weak), rest()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			heal(t, nil, files, requireWhole)
+		})
+	}
+	for name, files := range map[string]*steps{
+		"an ETag later":             script(start(), rest("ETag", etag)),
+		"a weak ETag later":         script(start(), rest("ETag", weak)),
+		"a time of change later":    script(start(), rest("Last-Modified", modified)),
+		"another ETag that is weak": script(start("ETag", weak), rest("ETag", `W/"v2"`)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			heal(t, nil, files, func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+				requireUnavailable(t, err)
+				require.NotErrorIs(t, err, job.ErrLength)
+				require.Zero(t, took)
+			})
+		})
+	}
 }
 
 // slow brings a byte every three seconds.

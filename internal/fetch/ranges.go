@@ -33,11 +33,13 @@ func (d *download) acceptWhole(r *response) error {
 		return d.stuck("the file host starts again from the first byte")
 	}
 	d.total = r.ContentLength
-	d.validator = validator(r.Header)
+	d.version = versionOf(r.Header)
 	return nil
 }
 
-// acceptRange takes the rest of a file, if it is the rest of the same file.
+// acceptRange takes the rest of a file, if it is the rest of the same file. Where
+// a host never says which file it is, the length alone tells: such a download
+// could not be resumed otherwise. It is written down in docs/GUARANTEES.md.
 func (d *download) acceptRange(r *response) error {
 	start, total, ok := parseContentRange(r.Header.Get("Content-Range"))
 	switch {
@@ -45,9 +47,11 @@ func (d *download) acceptRange(r *response) error {
 		return d.stuck("the file host sends another range than the one asked for")
 	case d.total >= 0 && total >= 0 && total != d.total:
 		return d.stuck("the file host now has a file of another size")
-	case d.validator == "" && d.total < 0:
+	case d.version.validator() == "" && d.total < 0:
 		return d.stuck("nothing tells whether the file is still the same")
-	case d.validator != "" && changed(d.validator, r.Header):
+	case d.version == version{} && versionOf(r.Header) != version{}:
+		return d.stuck("the file host says only now which file it has")
+	case d.version.differs(versionOf(r.Header)):
 		return d.stuck("the file host now has another file")
 	}
 	if d.total < 0 {
@@ -60,30 +64,36 @@ func (d *download) acceptRange(r *response) error {
 // nobody had said, that may mean that it is whole.
 func (d *download) acceptEnd(r *response) error {
 	total, err := strconv.ParseInt(strings.TrimPrefix(r.Header.Get("Content-Range"), "bytes */"), 10, 64)
-	if err == nil && d.total < 0 && d.validator != "" && total == d.offset {
+	if err == nil && d.total < 0 && d.version.validator() != "" && total == d.offset {
 		return io.EOF
 	}
 	return d.stuck("the file host has no more")
 }
 
-// validator returns what identifies the file for If-Range (RFC 9110, section
-// 13.1.5): a strong ETag, or else the time of its last change.
-func validator(h http.Header) string {
-	if etag := h.Get("ETag"); etag != "" && !strings.HasPrefix(etag, "W/") {
-		return etag
-	}
-	return h.Get("Last-Modified")
+// version is what an answer says by which a file is told from another one.
+type version struct{ etag, modified string }
+
+func versionOf(h http.Header) version {
+	return version{etag: h.Get("ETag"), modified: h.Get("Last-Modified")}
 }
 
-// changed reports whether the headers identify another file: not every host
-// honors If-Range.
-func changed(validator string, h http.Header) bool {
-	name := "Last-Modified"
-	if strings.HasPrefix(validator, `"`) {
-		name = "ETag"
+// validator is what goes into If-Range (RFC 9110, section 13.1.5): a strong ETag,
+// or else the time of the file's last change.
+func (v version) validator() string {
+	if v.etag != "" && !strings.HasPrefix(v.etag, "W/") {
+		return v.etag
 	}
-	now := h.Get(name)
-	return now != "" && now != validator
+	return v.modified
+}
+
+// differs reports whether a later answer is about another file: not every host
+// honors If-Range. A weak ETag cannot vouch for the bytes, but two that differ
+// tell files apart. What one of the two answers leaves out tells nothing.
+func (v version) differs(later version) bool {
+	if v.etag != "" && later.etag != "" {
+		return v.etag != later.etag
+	}
+	return v.modified != "" && later.modified != "" && v.modified != later.modified
 }
 
 // parseContentRange reads "bytes 5-9/10" or "bytes 5-9/*"; the total is -1 for
