@@ -24,8 +24,10 @@ type answer struct {
 	lexer   lexer
 	limit   int64
 	header  http.Header
-	fits    bool // the whole answer is in the window
-	started bool // a member has been read
+	which   selection // of the files
+	room    *holding  // for the files; given back unless the answer goes out with them
+	fits    bool      // the whole answer is in the window
+	started bool      // a member has been read
 
 	status     *string
 	errorValue []byte
@@ -46,11 +48,23 @@ type result struct {
 
 // readJSON reads the answer until it is whole or its payload begins. It owns
 // the body.
-func (c *Client) readJSON(b *body, fits bool) (job.Answer, error) {
+func (c *Client) readJSON(b *body, fits bool, which selection) (job.Answer, error) {
 	a := &answer{
 		body: b, lexer: lexer{in: b.in, most: c.overhead}, limit: c.cfg.MaxResultBytes,
-		header: b.response.Header, fits: fits,
+		header: b.response.Header, which: which, room: &holding{budget: c.lists}, fits: fits,
 	}
+	answer, err := a.read()
+	if len(answer.Files) == 0 {
+		a.room.release()
+		return answer, err
+	}
+	answer.Release = a.room.release
+	return answer, nil
+}
+
+// read is readJSON without the memory of the files.
+func (a *answer) read() (job.Answer, error) {
+	b := a.body
 	if err := a.lexer.expect('{'); err != nil {
 		_ = b.Close()
 		return job.Answer{}, unreadable(err)

@@ -38,6 +38,7 @@ type Client struct {
 	api     *http.Client
 	files   *http.Client
 	windows sync.Pool // of *bufio.Reader, windowBytes each
+	lists   *budget   // of the files that answers hold
 
 	overhead int64 // maxOverhead
 }
@@ -62,7 +63,7 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Client, error
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of the job API: %w", err)
 	}
-	c := &Client{cfg: cfg.withDefaults(), base: base, log: log, metrics: metrics, guard: guard, overhead: maxOverhead}
+	c := &Client{cfg: cfg.withDefaults(), base: base, log: log, metrics: metrics, guard: guard, lists: newBudget(), overhead: maxOverhead}
 	c.windows.New = func() any { return bufio.NewReaderSize(nil, windowBytes) }
 	c.api, c.files = c.apiClient(), c.fileClient()
 	c.tokens = newCachedTokens(c.fetchToken)

@@ -22,7 +22,7 @@ const (
 var errHTML = errors.New("the job API answers with an HTML page; is there a proxy in between")
 
 // readContent reads a 200 by its content type. It owns the response.
-func (c *Client) readContent(r *response) (job.Answer, error) {
+func (c *Client) readContent(r *response, which selection) (job.Answer, error) {
 	in, _ := c.windows.Get().(*bufio.Reader)
 	in.Reset(r)
 	b := &body{response: r, in: in, release: func() {
@@ -41,7 +41,7 @@ func (c *Client) readContent(r *response) (job.Answer, error) {
 	r.opened()
 	switch content {
 	case contentJSON:
-		return c.readJSON(b, err != nil)
+		return c.readJSON(b, err != nil, which)
 	case contentHTML:
 		_ = b.Close()
 		return job.Answer{}, &job.Unavailable{Err: errHTML}

@@ -70,7 +70,7 @@ func extOf(u *url.URL) string {
 	if !extension.MatchString(ext) {
 		return ""
 	}
-	return ext
+	return strings.Clone(ext) // lest five bytes hold on to the whole URL
 }
 
 // extOfURL is extOf of a URL that has not been looked at yet; one that cannot be

@@ -2,18 +2,28 @@ package fetch
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
 
-// The limits of a result of files. A signed URL has one or two KiB.
+// The limits of a result of files. A signed URL has one or two KiB; what all
+// URLs may take is the budget's business.
 const (
 	maxFiles     = 100_000
-	maxFileBytes = 64 << 10  // of the JSON of one file
-	maxHeldBytes = 128 << 20 // of all the URLs and types that are kept
+	maxFileBytes = 64 << 10 // of the JSON of one file
+	// fileBytes is about what a file takes beside its URL and type: its place in
+	// the list, which may just have been moved, and in the table of secrets.
+	fileBytes = 320
 )
+
+// selection says which files of a result are kept: all of them, or that of an
+// index, counted from 0, alone.
+type selection int
+
+const everyFile selection = -1
 
 // fileInfo is FileInfo of the OpenAPI. Only the URL must be as it should be:
 // the rest is good to know, and no reason to lose a file.
@@ -27,14 +37,17 @@ type fileInfo struct {
 // length of the list does not matter.
 type filesReader struct {
 	lexer  *lexer
+	which  selection
+	room   *holding // for the list
+	seen   int      // files that have been read, kept or not
 	result result
-	held   int
 }
 
 // readFiles reads a result that names file or files. What is wrong with its
-// shape is noted in the result; an error is about the JSON.
-func readFiles(l *lexer) (result, error) {
-	f := &filesReader{lexer: l}
+// shape is noted in the result; an error is about the JSON, or says that there is
+// no room for the list.
+func readFiles(l *lexer, which selection, room *holding) (result, error) {
+	f := &filesReader{lexer: l, which: which, room: room}
 	if err := l.expect('{'); err != nil {
 		return result{}, err
 	}
@@ -110,26 +123,43 @@ func (f *filesReader) file() error {
 	if err != nil {
 		return err
 	}
-	if !whole {
-		f.fail(invalid("the description of file %d has more than %d bytes", len(f.result.files)+1, maxFileBytes))
+	f.seen++
+	switch {
+	case !whole:
+		f.fail(invalid("the description of file %d has more than %d bytes", f.seen, maxFileBytes))
+		return nil
+	case f.seen > maxFiles:
+		f.fail(job.Fail(job.ReasonResultTooLarge, "the result has more than %d files", maxFiles))
 		return nil
 	}
-	file, failure := parseFile(raw, len(f.result.files)+1)
+	file, failure := parseFile(raw, f.seen)
 	if failure != nil {
 		f.fail(failure)
 		return nil
 	}
-	f.result.files = append(f.result.files, file)
-	f.held += len(file.URL.Reveal()) + len(file.ContentType)
-	if len(f.result.files) > maxFiles || f.held > maxHeldBytes {
-		f.fail(job.Fail(job.ReasonResultTooLarge, "the result has more than %d files, or more than %d bytes of URLs", maxFiles, maxHeldBytes))
+	if f.which == everyFile || int(f.which) == f.seen-1 {
+		return f.keep(file)
 	}
 	return nil
+}
+
+// keep adds a file to the list, if there is room for it.
+func (f *filesReader) keep(file job.File) error {
+	err := f.room.grow(int64(fileBytes + len(file.URL.Reveal()) + len(file.ContentType)))
+	if failure, ok := errors.AsType[*job.Failure](err); ok {
+		f.fail(failure)
+		return nil
+	}
+	if err == nil {
+		f.result.files = append(f.result.files, file)
+	}
+	return err
 }
 
 // fail notes the failure and lets go of the files: they will not be fetched.
 func (f *filesReader) fail(failure *job.Failure) {
 	f.result.failure, f.result.files = failure, nil
+	f.room.release()
 }
 
 // conclude names the kind. An empty list is a result of no files, which a split

@@ -118,7 +118,7 @@ func (d *download) renewed(deadline time.Time, refusal error) error {
 func (d *download) renew(deadline time.Time) error {
 	ctx, cancel := context.WithDeadlineCause(d.ctx, deadline, errIdle)
 	defer cancel()
-	answer, err := d.client.Poll(ctx, d.id)
+	answer, err := d.client.poll(ctx, d.id, selection(d.index))
 	if err != nil {
 		return transient(err)
 	}
@@ -126,10 +126,10 @@ func (d *download) renew(deadline time.Time) error {
 	switch {
 	case answer.Verdict != job.Completed:
 		return &job.Unavailable{Err: fmt.Errorf("the job is %s where it was completed", answer.Verdict), RetryAfter: answer.RetryAfter}
-	case d.index >= len(answer.Files) || answer.Files[d.index].URL.IsZero():
+	case len(answer.Files) == 0 || answer.Files[0].URL.IsZero():
 		return &job.Unavailable{Err: errors.New("the result has not the file any more that it had")}
 	}
-	return d.aim(answer.Files[d.index])
+	return d.aim(answer.Files[0])
 }
 
 // transient unwraps the error of a poll that is worth another try while the

@@ -17,13 +17,19 @@ const noJob = "00000000-0000-0000-0000-000000000000"
 // Poll asks for a job's result. An answer that could be read is returned as
 // it is; every other outcome is an error, as the package comment says. A
 // completed answer may carry a payload that is still being received: then ctx
-// governs it too, and the caller closes the answer.
+// governs it too. The caller closes the answer once its files are of no use any
+// more, for the memory that they take is bounded over all answers.
 func (c *Client) Poll(ctx context.Context, id job.ID) (job.Answer, error) {
+	return c.poll(ctx, id, everyFile)
+}
+
+// poll keeps some files of the result only, or all of them.
+func (c *Client) poll(ctx context.Context, id job.ID, which selection) (job.Answer, error) {
 	r, err := c.call(ctx, endpointResult, "jobs", string(id))
 	if err != nil {
 		return job.Answer{}, err
 	}
-	answer, err := c.classify(r)
+	answer, err := c.classify(r, which)
 	if err != nil {
 		return job.Answer{}, unavailable(err)
 	}
@@ -31,9 +37,9 @@ func (c *Client) Poll(ctx context.Context, id job.ID) (job.Answer, error) {
 }
 
 // classify turns an answer to a poll into its meaning. It owns the response.
-func (c *Client) classify(r *response) (job.Answer, error) {
+func (c *Client) classify(r *response, which selection) (job.Answer, error) {
 	if r.StatusCode == http.StatusOK {
-		return c.readContent(r)
+		return c.readContent(r, which)
 	}
 	defer r.drain()
 	body, err := r.head(problemLimit)

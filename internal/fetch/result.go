@@ -39,7 +39,7 @@ func (a *answer) readResult() (streaming bool, err error) {
 		return false, tooDeep(err)
 	}
 	if seen.isFiles() {
-		a.result, err = readFiles(&a.lexer)
+		a.result, err = readFiles(&a.lexer, a.which, a.room)
 		return false, tooDeep(err)
 	}
 	a.result.payload = newJSONPayload(a, seen)
@@ -87,7 +87,7 @@ func (a *answer) holdResult() error {
 	}
 	if seen.isFiles() {
 		held := lexer{in: bufio.NewReaderSize(bytes.NewReader(raw), len(raw))}
-		a.result, err = readFiles(&held)
+		a.result, err = readFiles(&held, a.which, a.room)
 		return err
 	}
 	a.hold(raw, typeJSON, seen.payloadKind())

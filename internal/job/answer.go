@@ -50,10 +50,16 @@ type Answer struct {
 	Kind    Kind
 	Files   []File
 	Payload Payload
+	// Release is told when the files are of no use any more; nil where nobody
+	// minds. It may be called again.
+	Release func()
 }
 
 // Close releases what the answer holds. It is safe on every answer.
 func (a Answer) Close() error {
+	if a.Release != nil {
+		a.Release()
+	}
 	if a.Payload == nil {
 		return nil
 	}

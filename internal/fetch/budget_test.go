@@ -1,0 +1,270 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// signedFiles is the inside of a list of so many files at URLs as S3 signs them,
+// of 1.3 KB each, of which no two are alike.
+type signedFiles struct {
+	list, n, count int
+	left           []byte
+}
+
+var signedQuery = "?X-Amz-Signature=hunter2&X-Amz-Security-Token=" + strings.Repeat("hunter2/", 156)
+
+func (s *signedFiles) Read(b []byte) (int, error) {
+	if len(s.left) == 0 {
+		if s.n == s.count {
+			return 0, io.EOF
+		}
+		if s.n++; s.n > 1 {
+			s.left = []byte(",")
+		}
+		s.left = fmt.Appendf(s.left, `{"URL":"https://files.test/%d/%d.pdf%s","contentType":"application/pdf"}`, s.list, s.n-1, signedQuery)
+	}
+	n := copy(b, s.left)
+	s.left = s.left[n:]
+	return n, nil
+}
+
+// The budget of these tests is a sixteenth of the real one, with room for two
+// long lists of signed files.
+const (
+	testListMemory = 8 * mebibyte
+	longList       = 2000
+)
+
+// listing is a client whose API gives the next of the bodies to each request.
+func listing(t testing.TB, bodies ...io.Reader) *Client {
+	t.Helper()
+	var asked atomic.Int32
+	c := offline(t, func(*http.Request) (*http.Response, error) {
+		return respond(http.StatusOK, bodies[asked.Add(1)-1], "Content-Type", "application/json"), nil
+	}, nil)
+	c.lists = &budget{total: testListMemory, reserve: mebibyte / 2, short: listStep}
+	return c
+}
+
+// answerOf is an answer with a list of so many signed files.
+func answerOf(list, count int) io.Reader {
+	return io.MultiReader(strings.NewReader(`{"status":"completed","result":{"files":[`), &signedFiles{list: list, count: count}, strings.NewReader(`]}}`))
+}
+
+func (b *budget) inUse() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
+}
+
+func TestListsOfFilesShareOneBudget(t *testing.T) {
+	t.Parallel()
+	c := listing(t, answerOf(0, longList), answerOf(1, longList), answerOf(2, longList), answerOf(3, 10), answerOf(4, longList), answerOf(5, 10*longList))
+	first, err := c.Poll(t.Context(), testID)
+	require.NoError(t, err)
+	require.Len(t, first.Files, longList)
+	held := c.lists.inUse()
+	require.Greater(t, held, int64(longList*len(signedQuery)))
+	second, err := c.Poll(t.Context(), testID)
+	require.NoError(t, err)
+
+	_, err = c.Poll(t.Context(), testID)
+	waits := requireUnavailable(t, err)
+	require.ErrorIs(t, err, errListsFull)
+	require.False(t, waits.Throttled)
+	require.Equal(t, 2*held, c.lists.inUse(), "what was read of it is given back")
+
+	short, err := c.Poll(t.Context(), testID)
+	require.NoError(t, err, "a short list finds room beside long ones")
+	require.NoError(t, short.Close())
+
+	require.NoError(t, first.Close())
+	require.NoError(t, first.Close())
+	require.Equal(t, held, c.lists.inUse(), "once")
+	again, err := c.Poll(t.Context(), testID)
+	require.NoError(t, err, "it came again when there was room")
+	require.NoError(t, again.Close())
+	require.NoError(t, second.Close())
+	require.Zero(t, c.lists.inUse())
+
+	_, err = c.Poll(t.Context(), testID)
+	requireReason(t, err, job.ReasonResultTooLarge)
+	requireNoSecret(t, err)
+	require.Zero(t, c.lists.inUse())
+}
+
+// What long lists leave is for short ones, which therefore never wait for them.
+func TestBudgetKeepsAReserveForShortLists(t *testing.T) {
+	t.Parallel()
+	b := newBudget()
+	long, another, short := &holding{budget: b}, &holding{budget: b}, &holding{budget: b}
+	require.NoError(t, long.grow(b.longest()))
+	require.NoError(t, short.grow(shortList), "up to its whole length")
+	waits := requireUnavailable(t, short.grow(1))
+	require.ErrorIs(t, waits, errListsFull, "when it is not short any more")
+	require.NoError(t, another.grow(shortList))
+	requireReason(t, long.grow(1), job.ReasonResultTooLarge)
+	require.LessOrEqual(t, b.inUse(), int64(listMemory))
+
+	long.release()
+	require.NoError(t, another.grow(listMemory/2))
+	another.release()
+	another.release()
+	short.release()
+	require.Zero(t, b.inUse())
+}
+
+// Many answers at once, whatever comes of each, hold no more than the budget.
+// The heap is looked at when each of them has been read to its end, or refused.
+func TestManyListsAtOnceAreBounded(t *testing.T) { //nolint:paralleltest // it measures the process
+	const answers, slack = 16, 2 * mebibyte
+	read, looked := make(chan struct{}, answers), make(chan struct{})
+	bodies := make([]io.Reader, answers)
+	for i := range bodies {
+		end := readerFunc(func([]byte) (int, error) {
+			read <- struct{}{}
+			<-looked
+			return 0, io.EOF
+		})
+		bodies[i] = io.MultiReader(answerOf(i, longList), end)
+	}
+	c := listing(t, bodies...)
+	before := quietHeap()
+	kept := make([]job.Answer, answers)
+	var polls sync.WaitGroup
+	for i := range kept {
+		polls.Go(func() {
+			answer, err := c.Poll(t.Context(), testID)
+			if err != nil {
+				read <- struct{}{}
+				if !errors.Is(err, errListsFull) {
+					t.Error(err)
+				}
+			}
+			kept[i] = answer
+		})
+	}
+	for range answers {
+		<-read
+	}
+	now := heap()
+	close(looked)
+	polls.Wait()
+	require.Less(t, now, before+testListMemory+slack)
+	require.LessOrEqual(t, c.lists.inUse(), int64(testListMemory))
+	files := 0
+	for i := range kept {
+		files += len(kept[i].Files)
+		require.NoError(t, kept[i].Close())
+	}
+	require.LessOrEqual(t, files, 2*longList)
+	require.Zero(t, c.lists.inUse())
+}
+
+// quietHeap is the heap once nothing more of the tests before goes: secrets
+// take more than one collection.
+func quietHeap() uint64 {
+	now := heap()
+	for last := now + 1; now < last; {
+		last, now = now, heap()
+	}
+	return now
+}
+
+// However an answer ends, its list is given back: at once where nobody gets it,
+// else when the answer is closed.
+func TestEveryListIsGivenBack(t *testing.T) {
+	t.Parallel()
+	const count = 200
+	list := func(before, after string) io.Reader {
+		return io.MultiReader(strings.NewReader(before+`{"files":[`), &signedFiles{count: count}, strings.NewReader(after))
+	}
+	const done = `{"status":"completed","result":`
+	ctx, cancel := context.WithCancel(t.Context())
+	canceled := io.MultiReader(list(done, ""), readerFunc(func([]byte) (int, error) {
+		cancel()
+		return 0, context.Canceled
+	}))
+	for name, body := range map[string]io.Reader{
+		"whole":                list(done, `]}}`),
+		"cut short":            list(done, ``),
+		"broken":               io.MultiReader(list(done, ``), readerFunc(func([]byte) (int, error) { return 0, errReset })),
+		"canceled":             canceled,
+		"no JSON":              list(done, `x`),
+		"no JSON at the end":   list(done, `]}}x`),
+		"a file that is none":  list(done, `,7]}}`),
+		"a file without a URL": list(done, `,{}]}}`),
+		"a file that is long":  list(done, `,{"URL":"`+strings.Repeat("x", maxFileBytes)+`"}]}}`),
+		"files twice":          list(done, `],"files":[]}}`),
+		"two results":          list(done, `]},"result":{"files":[]}}`),
+		"then a text":          list(done, `]},"result":"x"}`),
+		"nested too deeply":    list(done, `],"x":`+strings.Repeat("[", maxDepth+1)),
+		"running after all":    list(`{"result":`, `]},"status":"running"}`),
+		"failed after all":     list(`{"result":`, `]},"status":"failed"}`),
+		"no status":            list(`{"result":`, `]}}`),
+		"two statuses":         list(done, `]},"status":"canceled"}`),
+	} {
+		c := listing(t, body)
+		answer, err := c.Poll(ctx, testID)
+		if err != nil {
+			requireNoSecret(t, err)
+		}
+		if name == "whole" {
+			require.Len(t, answer.Files, count)
+			require.NotZero(t, c.lists.inUse())
+			require.NoError(t, answer.Close())
+		}
+		require.Zero(t, c.lists.inUse(), name)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// A download of a long list renews its URL while the list is held: of the fresh
+// answer it keeps that one file.
+func TestRenewalHoldsOneFile(t *testing.T) {
+	t.Parallel()
+	c := listing(t, answerOf(0, 2*longList), answerOf(1, 2*longList))
+	files := script(says(403), sendsAll(digits))
+	c.files.Transport = files
+	answer, err := c.Poll(t.Context(), testID)
+	require.NoError(t, err)
+	held := c.lists.inUse()
+	require.Greater(t, 2*held, int64(testListMemory))
+
+	const index = 2*longList - 3
+	got, err := readAll(c.Open(t.Context(), testID, index, answer.Files[index]))
+	require.NoError(t, err)
+	require.Equal(t, digits, got)
+	require.Equal(t, fmt.Sprintf("/1/%d.pdf", index), files.seen()[1].URL.Path)
+	require.Equal(t, held, c.lists.inUse())
+	require.NoError(t, answer.Close())
+	require.Zero(t, c.lists.inUse())
+}
+
+// An extension is no reason to hold the URL that it came from a second time.
+func TestBudgetKnowsWhatAListTakes(t *testing.T) { //nolint:paralleltest // it measures the process
+	c := listing(t, answerOf(0, 2*longList))
+	before := quietHeap()
+	answer, err := c.Poll(t.Context(), testID)
+	require.NoError(t, err)
+	took := heap() - before
+	require.Len(t, answer.Files, 2*longList)
+	require.Less(t, took, uint64(c.lists.inUse()+mebibyte))
+	require.Greater(t, took, uint64(c.lists.inUse()/2))
+	require.NoError(t, answer.Close())
+}
