@@ -77,7 +77,7 @@ func FuzzRedaction(f *testing.F) {
 			"https%3A%2F%2Ffiles.test%2Ff%3Fa%3D" + within + "%26X-Amz-Signature%3D" + signature, "%2Ff%3FSignature%3d" + signature + within, within + " Bearer " + signature,
 		} {
 			for _, text := range []string{before + signed + after, before + " " + signed + " " + after, before + `"` + signed + `"` + after} {
-				for _, got := range []string{printable(text, fieldLimit), cutQueries(text), cleanError(errors.New(text)).Error(), cleanError(&url.Error{Op: "Get", URL: text, Err: errors.New(text)}).Error()} {
+				for _, got := range []string{printable(text, fieldLimit), cleanError(&url.Error{Op: "Get", URL: text, Err: errors.New(text)}).Error()} {
 					require.NotContains(t, got, signature, "%q", text)
 					require.NotContains(t, got, password, "%q", text)
 				}

@@ -28,7 +28,7 @@ var (
 // stands, for a query may have been torn by quotes, brackets or white space. Its
 // value is all that comes before the next parameter, or before white space.
 var (
-	secretParameter = regexp.MustCompile(`(?i)(?:(?:%(?:25)*[0-9A-F]{2})?[\w.-]*(?:signature|credential|token|secret|password|api[_-]?key|accesskeyid)|` +
+	secretParameter = regexp.MustCompile(`(?i)(?:(?:x-amz-|x-goog-)?(?:signature|credential|(?:security-)?token|secret|password|api[_-]?key|accesskeyid)|` +
 		`(?:\b|_|%(?:25)*[0-9A-F]{2})sig)(?:=|%(?:25)*3D|"\s*:\s*)[^\s&]*`)
 	bearerToken = regexp.MustCompile(`(?i)\bbearer(?:\s|\+|%20)+([\w.~+/=-]{8,})`)
 	// bearerProse is what an API says of its tokens.
