@@ -40,11 +40,11 @@ func (s *signedFiles) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// The budget of these tests is a sixteenth of the real one, with room for two
+// The budget of these tests is a 32nd of the real one, with room for two
 // long lists of signed files.
 const (
-	testListMemory = 8 * mebibyte
-	longList       = 2000
+	testListMemory = 4 * mebibyte
+	longList       = 1000
 )
 
 // listing is a client whose API gives the next of the bodies to each request.
@@ -54,7 +54,7 @@ func listing(t testing.TB, bodies ...io.Reader) *Client {
 	c := offline(t, func(*http.Request) (*http.Response, error) {
 		return respond(http.StatusOK, bodies[asked.Add(1)-1], "Content-Type", "application/json"), nil
 	}, nil)
-	c.lists = &budget{total: testListMemory, reserve: mebibyte / 2, short: listStep}
+	c.lists = &budget{total: testListMemory, reserve: mebibyte / 4, short: listStep}
 	return c
 }
 
@@ -71,7 +71,7 @@ func (b *budget) inUse() int64 {
 
 func TestListsOfFilesShareOneBudget(t *testing.T) {
 	t.Parallel()
-	c := listing(t, answerOf(0, longList), answerOf(1, longList), answerOf(2, longList), answerOf(3, 10), answerOf(4, longList), answerOf(5, 10*longList))
+	c := listing(t, answerOf(0, longList), answerOf(1, longList), answerOf(2, longList), answerOf(3, 10), answerOf(4, longList), answerOf(5, 3*longList))
 	first, err := c.Poll(t.Context(), testID)
 	require.NoError(t, err)
 	require.Len(t, first.Files, longList)
@@ -187,12 +187,12 @@ func quietHeap() uint64 {
 // else when the answer is closed.
 func TestEveryListIsGivenBack(t *testing.T) {
 	t.Parallel()
-	const count = 200
+	const count = 100
 	list := func(before, after string) io.Reader {
 		return io.MultiReader(strings.NewReader(before+`{"files":[`), &signedFiles{count: count}, strings.NewReader(after))
 	}
 	const done = `{"status":"completed","result":`
-	ctx, cancel := context.WithCancel(t.Context())
+	var cancel context.CancelFunc // of the poll under way
 	canceled := io.MultiReader(list(done, ""), readerFunc(func([]byte) (int, error) {
 		cancel()
 		return 0, context.Canceled
@@ -216,8 +216,11 @@ func TestEveryListIsGivenBack(t *testing.T) {
 		"no status":            list(`{"result":`, `]}}`),
 		"two statuses":         list(done, `]},"status":"canceled"}`),
 	} {
+		var ctx context.Context
+		ctx, cancel = context.WithCancel(t.Context())
 		c := listing(t, body)
 		answer, err := c.Poll(ctx, testID)
+		cancel()
 		if err != nil {
 			requireNoSecret(t, err)
 		}
