@@ -2,7 +2,9 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,7 +75,32 @@ func TestFinishedJobsAreLeftInTheQueue(t *testing.T) {
 		next <- struct{}{}
 	}
 	h.settledEverywhere()
-	require.Less(t, r.value(t, "jobferry_polls_total", string(job.Completed)), float64(count*3/2))
+	require.Less(t, r.value(t, "jobferry_polls_total", string(job.Completed)), float64(2*count))
+}
+
+// TestAnswerWithoutRoomIsNoTroubleOfTheAPI: the pod has too much in hand.
+func TestAnswerWithoutRoomIsNoTroubleOfTheAPI(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.cfg.Polls = 2 * manyFailures
+	for i := range 2 * manyFailures {
+		id := job.ID("job-" + strconv.Itoa(i))
+		h.api.script(id, func(_ context.Context, n int) (job.Answer, error) {
+			if n == 1 {
+				return job.Answer{}, &job.Unavailable{Err: errors.New("lists are full"), NoRoom: true}
+			}
+			return text("done"), nil
+		})
+		h.submit(string(id))
+	}
+	var probes atomic.Int64
+	h.api.probe = func() error {
+		probes.Add(1)
+		return nil
+	}
+	h.start()
+	h.settledEverywhere()
+	require.LessOrEqual(t, probes.Load(), int64(1), "beside the one at the start")
 }
 
 // TestFinishedJobsLookForASlotLessAndLess: at once the first time, for another

@@ -31,7 +31,7 @@ func (w *Worker) poll(ctx context.Context, j *job.Job) (job.Answer, conclusion) 
 	}
 	j.Polls++
 	if err != nil {
-		return job.Answer{}, w.unanswered(*j, err)
+		return job.Answer{}, w.unanswered(j, err)
 	}
 	w.apiGate.passed()
 	w.throttle.ok()
@@ -59,7 +59,7 @@ func final(answer job.Answer) conclusion {
 
 // unanswered decides by the error: it settles the job, pauses the pod, or lets
 // the job wait.
-func (w *Worker) unanswered(j job.Job, err error) conclusion {
+func (w *Worker) unanswered(j *job.Job, err error) conclusion {
 	var failure *job.Failure
 	var unavailable *job.Unavailable
 	switch {
@@ -75,7 +75,11 @@ func (w *Worker) unanswered(j job.Job, err error) conclusion {
 		w.throttle.hit(unavailable.RetryAfter)
 		w.metrics.throttled.Inc()
 		w.metrics.polls.WithLabelValues("throttled").Inc()
-		return w.waitAtLeast(j, unavailable.RetryAfter, causeUnavailable)
+		return w.waitAtLeast(*j, unavailable.RetryAfter, causeUnavailable)
+	case errors.As(err, &unavailable) && unavailable.NoRoom:
+		w.apiGate.passed()
+		w.metrics.polls.WithLabelValues("unavailable").Inc()
+		return w.crowdedOut(j)
 	default:
 		w.apiGate.failed(err)
 		w.metrics.polls.WithLabelValues("unavailable").Inc()
@@ -83,7 +87,7 @@ func (w *Worker) unanswered(j job.Job, err error) conclusion {
 		if unavailable != nil {
 			after = unavailable.RetryAfter
 		}
-		return w.waitAtLeast(j, after, causeUnavailable)
+		return w.waitAtLeast(*j, after, causeUnavailable)
 	}
 }
 

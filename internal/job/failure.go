@@ -103,6 +103,7 @@ type Unavailable struct {
 	Err        error
 	RetryAfter time.Duration // how long the API asks to wait at least, zero if it does not say
 	Throttled  bool          // 429: the whole pod slows down
+	NoRoom     bool          // the API is well, and this pod cannot hold the answer beside others
 }
 
 // Error says why there is no answer.
