@@ -3,6 +3,9 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,6 +30,34 @@ func TestWrongConfigurationListsAllProblemsAtOnce(t *testing.T) {
 		require.Contains(t, stderr, variable)
 	}
 	require.Contains(t, stderr, "many")
+	require.NotContains(t, stderr, "top-secret")
+}
+
+// What used to show only when the worker ran, one thing at a time or never.
+func TestWhatSettingsLeadToIsCheckedWithThem(t *testing.T) {
+	t.Parallel()
+	garbage := filepath.Join(t.TempDir(), "garbage")
+	require.NoError(t, os.WriteFile(garbage, []byte("top-secret"), 0o600))
+	w := isolate(t)
+	w.env = map[string]string{
+		"NATS_NKEY": garbage, "NATS_CA": garbage, "NATS_CERT": garbage, "NATS_KEY": garbage, "NATS_CONTEXT": "nonexist", "WORKER_POLLS": "many",
+	}
+	status, _, stderr := w.run("", "events")
+	require.Equal(t, 2, status)
+	require.Contains(t, stderr, "5 settings are wrong")
+	maps.Copy(w.env, map[string]string{
+		"NITRO_API_TOKEN": "t", "S3_BUCKET": "results", "NATS_CREDS": garbage,
+		"AWS_PROFILE": "nonexist", "AWS_CA_BUNDLE": "/no/such/file", "AWS_ENDPOINT_URL_S3": "notaurl",
+	})
+	status, stdout, stderr := w.run("", "run")
+	require.Equal(t, 2, status)
+	require.Empty(t, stdout)
+	for _, variable := range []string{
+		"NATS_CREDS", "NATS_NKEY", "NATS_CA", "NATS_CERT", "NATS_KEY", "NATS_CONTEXT", "AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL_S3", "WORKER_POLLS",
+	} {
+		require.Contains(t, stderr, "\n  "+variable+`="`+w.env[variable]+`" must be `)
+	}
+	require.Contains(t, stderr, "10 settings are wrong")
 	require.NotContains(t, stderr, "top-secret")
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/jobferry/jobferry/internal/config"
+	"github.com/jobferry/jobferry/internal/daemon"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -70,7 +71,7 @@ func withSettings(cmd *cobra.Command, sections ...config.Section) loading {
 	settings.SortFlags = false
 	cmd.Flags().SortFlags = false
 	cmd.Flags().AddFlagSet(settings)
-	return func() (config.Config, error) { return loader.Load(os.LookupEnv) }
+	return func() (config.Config, error) { return loader.Load(os.LookupEnv, daemon.Checks(cmd.Context())...) }
 }
 
 func newRun(stop context.Context) *cobra.Command {

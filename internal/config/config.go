@@ -1,8 +1,8 @@
 // Package config reads the worker's settings: from flags, from environment
 // variables, from defaults, in this order. One table names them all; flags,
-// help and documentation come from it. The package opens no connection, and
-// of a file it looks only whether it can be read. The AWS SDK's own variables
-// are not its business.
+// help and documentation come from it. The package opens no connection; of a
+// file it looks whether it can be read and holds what it is for. The AWS SDK's
+// own variables are the business of whoever passes a [Check] of them.
 package config
 
 import (
@@ -22,7 +22,7 @@ type Config struct {
 }
 
 // NATS is how to reach the broker, as the nats command line tool takes it.
-// Paths name files that could be read when the settings were.
+// Paths name files that were right when the settings were read.
 type NATS struct {
 	// URL lists servers, joined by commas. It may carry a user and a password:
 	// do not print it. It is empty when Context is set and NATS_URL is not;

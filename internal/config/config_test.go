@@ -34,13 +34,19 @@ func with(pairs ...string) map[string]string {
 // load reads all sections, or some, from an environment and arguments.
 func load(t *testing.T, env map[string]string, args []string, sections ...config.Section) (config.Config, error) {
 	t.Helper()
+	return loadWith(t, env, args, nil, sections...)
+}
+
+// loadWith is load with more checks.
+func loadWith(t *testing.T, env map[string]string, args []string, more []config.Check, sections ...config.Section) (config.Config, error) {
+	t.Helper()
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	loader := config.Bind(flags, sections...)
 	require.NoError(t, flags.Parse(args))
 	return loader.Load(func(name string) (string, bool) {
 		value, set := env[name]
 		return value, set
-	})
+	}, more...)
 }
 
 // problems are the lines of everything that is wrong.
@@ -86,9 +92,10 @@ func TestDefaults(t *testing.T) {
 func TestEverySettingIsRead(t *testing.T) {
 	t.Parallel()
 	file := fileOf(t, "content")
+	cert, key := pair(t)
 	cfg, err := load(t, map[string]string{
-		"NATS_URL": "nats://a:4222, tls://b,c:4223", "NATS_USER": "u", "NATS_PASSWORD_FILE": file, "NATS_CA": file,
-		"NATS_CERT": file, "NATS_KEY": file, "NATS_CONTEXT": "prod",
+		"NATS_URL": "nats://a:4222, tls://b,c:4223", "NATS_USER": "u", "NATS_PASSWORD_FILE": file, "NATS_CA": cert,
+		"NATS_CERT": cert, "NATS_KEY": key, "NATS_CONTEXT": "prod",
 		"NITRO_API_URL": "http://127.0.0.1:9080/v1", "NITRO_CLIENT_ID": "id", "NITRO_CLIENT_SECRET_FILE": file,
 		"S3_BUCKET": "arn:aws:s3:eu-west-1:1:accesspoint/x", "S3_PREFIX": "a/b-", "S3_ALLOWED_BUCKETS": "one1, two2,",
 		"S3_STORAGE_CLASS": "STANDARD_IA", "S3_SSE": "aws:kms", "S3_SSE_KMS_KEY_ID": "key", "S3_PATH_STYLE": "true",
@@ -101,7 +108,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, config.Config{
 		NATS: config.NATS{
-			URL: "nats://a:4222, tls://b,c:4223", User: "u", PasswordFile: file, CA: file, Cert: file, Key: file, Context: "prod",
+			URL: "nats://a:4222, tls://b,c:4223", User: "u", PasswordFile: file, CA: cert, Cert: cert, Key: key, Context: "prod",
 		},
 		API: config.API{URL: "http://127.0.0.1:9080/v1", ClientID: "id", ClientSecretFile: file},
 		S3: config.S3{

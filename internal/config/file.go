@@ -11,39 +11,40 @@ import (
 	"github.com/jobferry/jobferry/internal/secret"
 )
 
-// maxLook bounds what is read of a file to see that it is not empty.
-const maxLook = 64 << 10
+// maxLook bounds what is read of a file to see what it holds. Bundles of
+// certificates are the largest.
+const maxLook = 4 << 20
 
 var (
-	file       = reading[string]{"file", func(path string) (string, error) { return path, holdsSomething(path) }}
 	secretFile = reading[string]{"file", secretFileThat(holdsSomething)}
 	// headerFile is a file whose content is sent in a header.
-	headerFile = reading[string]{"file", secretFileThat(holdsHeaderValue)}
+	headerFile = reading[string]{"file", secretFileThat(holding("printable ASCII and nothing else", isHeaderFile))}
 	// header is a secret that is sent in a header.
 	header = reading[secret.String]{"string", func(raw string) (secret.String, error) { return secret.New(raw), isHeaderValue(raw) }}
 )
 
 // holdsSomething checks that a file can be read and is not blank.
 func holdsSomething(path string) error {
-	content, err := look(path)
-	if err != nil {
-		return fmt.Errorf("must be a file that can be read; %w", err)
-	}
-	if len(bytes.TrimSpace(content)) == 0 {
-		return errors.New("must be a file that is not empty")
-	}
-	return nil
+	_, err := look(path)
+	return err
 }
 
-func holdsHeaderValue(path string) error {
-	if err := holdsSomething(path); err != nil {
-		return err
+// holding returns a check that a file can be read and holds what it is for.
+func holding(what string, isRight func(content []byte) bool) func(path string) error {
+	return func(path string) error {
+		content, err := look(path)
+		if err != nil {
+			return err
+		}
+		if !isRight(content) {
+			return errors.New("must be a file that holds " + what)
+		}
+		return nil
 	}
-	content, err := look(path)
-	if err != nil || isHeaderValue(string(bytes.TrimSpace(content))) != nil {
-		return errors.New("must be a file that holds printable ASCII and nothing else")
-	}
-	return nil
+}
+
+func isHeaderFile(content []byte) bool {
+	return isHeaderValue(string(bytes.TrimSpace(content))) == nil
 }
 
 // isHeaderValue checks what a header may carry, as far as a secret needs it.
@@ -73,16 +74,26 @@ type unprintable struct{ error }
 
 func (u unprintable) Unwrap() error { return u.error }
 
-// look returns the beginning of a file. Its errors do not name the path, which
-// is printed beside them.
+// look returns the beginning of a file that is not blank. Its errors say what
+// would be right, and do not name the path, which is printed beside them.
 func look(path string) ([]byte, error) {
+	content, err := begin(path)
+	if err != nil {
+		return nil, fmt.Errorf("must be a file that can be read; %w", reason(err))
+	}
+	if len(bytes.TrimSpace(content)) == 0 {
+		return nil, errors.New("must be a file that is not empty")
+	}
+	return content, nil
+}
+
+func begin(path string) ([]byte, error) {
 	opened, err := os.Open(path) //nolint:gosec // the path is the operator's own setting
 	if err != nil {
-		return nil, reason(err)
+		return nil, err
 	}
 	defer func() { _ = opened.Close() }()
-	content, err := io.ReadAll(io.LimitReader(opened, maxLook))
-	return content, reason(err)
+	return io.ReadAll(io.LimitReader(opened, maxLook))
 }
 
 // reason is the cause of an error of a file, without the file's path.

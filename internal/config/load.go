@@ -34,8 +34,9 @@ func Bind(flags *pflag.FlagSet, sections ...Section) *Loader {
 // Load reads and checks the settings: a flag that is given beats the
 // environment, which beats the default. lookup is [os.LookupEnv] or stands in
 // for it; an empty variable counts as unset. An empty flag stands for the
-// default. The error is a [*Problems] that names everything that is wrong.
-func (l *Loader) Load(lookup func(variable string) (string, bool)) (Config, error) {
+// default. The error is a [*Problems] that names everything that is wrong, also
+// by more checks of the sections that are read.
+func (l *Loader) Load(lookup func(variable string) (string, bool), more ...Check) (Config, error) {
 	var cfg Config
 	problems := &Problems{}
 	given := make(map[string]string)
@@ -56,7 +57,7 @@ func (l *Loader) Load(lookup func(variable string) (string, bool)) (Config, erro
 	if cfg.NATS.Context != "" && given["NATS_URL"] == "" {
 		cfg.NATS.URL = ""
 	}
-	l.checkTogether(cfg, given, problems)
+	l.check(slices.Concat(checks(), more), cfg, lookup, problems)
 	if len(problems.List) > 0 {
 		return Config{}, problems
 	}
@@ -73,33 +74,39 @@ func (l *Loader) raw(s Setting, lookup func(string) (string, bool)) (string, boo
 	return raw, raw != ""
 }
 
-// checkTogether applies the rules about several settings. What is wrong by
+// check applies the rules of the sections that are read. What is wrong by
 // itself is not reported twice.
-func (l *Loader) checkTogether(cfg Config, given map[string]string, problems *Problems) {
-	all := checks()
-	done := make(map[Section]bool)
-	for _, s := range l.settings {
-		rule := all[s.Section]
-		if rule == nil || done[s.Section] {
+func (l *Loader) check(rules []Check, cfg Config, lookup func(string) (string, bool), problems *Problems) {
+	for _, rule := range rules {
+		if !slices.ContainsFunc(l.settings, func(s Setting) bool { return s.Section == rule.Section }) {
 			continue
 		}
-		done[s.Section] = true
-		rule(cfg, func(variable, right string) {
+		rule.Apply(cfg, func(variable, right string) {
 			if problems.has(variable) {
 				return
 			}
-			problems.List = append(problems.List, Problem{Variable: variable, Shown: l.shown(variable, given[variable]), Right: right})
+			problems.List = append(problems.List, Problem{Variable: variable, Shown: l.shown(variable, lookup), Right: right})
 		})
 	}
 }
 
-// shown is the value of a variable as it may be printed.
-func (l *Loader) shown(variable, raw string) string {
-	if raw == "" {
+// shown is what was given for a variable, as it may be printed.
+func (l *Loader) shown(variable string, lookup func(string) (string, bool)) string {
+	s := foreign(variable)
+	if at := slices.IndexFunc(l.settings, func(s Setting) bool { return s.Name == variable }); at >= 0 {
+		s = l.settings[at]
+	}
+	raw, set := l.raw(s, lookup)
+	if !set {
 		return ""
 	}
-	at := slices.IndexFunc(l.settings, func(s Setting) bool { return s.Name == variable })
-	return shown(l.settings[at], raw, nil)
+	return shown(s, raw, nil)
+}
+
+// foreign is a variable that is not in the table: one of a library's own, which
+// may hold a URL.
+func foreign(variable string) Setting {
+	return Setting{Name: variable, value: value{kind: httpURL.kind}}
 }
 
 // flagValue keeps what was given for a flag as it is.

@@ -74,6 +74,8 @@ func TestWrongSettings(t *testing.T) {
 func TestSettingsThatBelongTogether(t *testing.T) {
 	t.Parallel()
 	file := fileOf(t, "content")
+	cert, key := pair(t)
+	_, otherKey := pair(t)
 	for name, test := range map[string]struct {
 		env  map[string]string
 		want string
@@ -88,9 +90,10 @@ func TestSettingsThatBelongTogether(t *testing.T) {
 		"password alone":         {with("NATS_PASSWORD", "a"), "NATS_USER must be set, because a password is"},
 		"password file alone":    {with("NATS_PASSWORD_FILE", file), "NATS_USER must be set, because a password is"},
 		"password and file":      {with("NATS_USER", "u", "NATS_PASSWORD", "a", "NATS_PASSWORD_FILE", file), "must not be set beside NATS_PASSWORD: set one of the two"},
-		"certificate alone":      {with("NATS_CERT", file), "NATS_KEY must be set, because NATS_CERT is"},
-		"key alone":              {with("NATS_KEY", file), "NATS_CERT must be set, because NATS_KEY is"},
-		"two ways to sign in":    {with("NATS_CREDS", file, "NATS_USER", "u"), "set one of them"},
+		"certificate alone":      {with("NATS_CERT", cert), "NATS_KEY must be set, because NATS_CERT is"},
+		"key alone":              {with("NATS_KEY", key), "NATS_CERT must be set, because NATS_KEY is"},
+		"key of another":         {with("NATS_CERT", cert, "NATS_KEY", otherKey), fmt.Sprintf("NATS_KEY=%q must be the key of the certificate in NATS_CERT", otherKey)},
+		"two ways to sign in":    {with("NATS_CREDS", credentials(t), "NATS_USER", "u"), "set one of them"},
 		"KMS key without KMS":    {with("S3_SSE", "AES256", "S3_SSE_KMS_KEY_ID", "k"), `S3_SSE="AES256" must be aws:kms or aws:kms:dsse`},
 		"unreadable secret file": {map[string]string{"NITRO_CLIENT_ID": "a", "NITRO_CLIENT_SECRET_FILE": "/no"}, `NITRO_CLIENT_SECRET_FILE="/no" must be a file that can be read`},
 	} {

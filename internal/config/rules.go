@@ -1,17 +1,16 @@
 package config
 
-// check is a rule about more than one setting: it reports by calling wrong
-// with the variable to look at and what would be right.
-type check func(c Config, wrong func(variable, right string))
+// Check is a rule about more than one setting of a section, or about more than
+// the setting itself says. Apply reports by calling wrong with the variable to
+// look at and what would be right; what is wrong already it need not know.
+type Check struct {
+	Section Section
+	Apply   func(c Config, wrong func(variable, right string))
+}
 
 // checks are the rules of each section.
-func checks() map[Section]check {
-	return map[Section]check{
-		SectionNATS: checkNATS,
-		SectionAPI:  checkAPI,
-		SectionS3:   checkS3,
-		SectionWork: checkWork,
-	}
+func checks() []Check {
+	return []Check{{SectionNATS, checkNATS}, {SectionAPI, checkAPI}, {SectionS3, checkS3}, {SectionWork, checkWork}}
 }
 
 func checkNATS(c Config, wrong func(variable, right string)) {
@@ -28,6 +27,9 @@ func checkNATS(c Config, wrong func(variable, right string)) {
 	}
 	if n.Key != "" && n.Cert == "" {
 		wrong("NATS_CERT", "must be set, because NATS_KEY is")
+	}
+	if n.Cert != "" && n.Key != "" && mismatch(n.Cert, n.Key) {
+		wrong("NATS_KEY", "must be the key of the certificate in NATS_CERT")
 	}
 	if count(n.Creds != "", n.NKey != "", n.User != "") > 1 {
 		wrong("NATS_CREDS", "NATS_NKEY and NATS_USER are ways to authenticate: set one of them")

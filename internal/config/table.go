@@ -21,15 +21,15 @@ func natsSettings() []Setting {
 	url.Default = "nats://127.0.0.1:4222"
 	return []Setting{
 		url,
-		in("NATS_CREDS", "file of user credentials", func(c *Config) *string { return &c.NATS.Creds }, secretFile),
-		in("NATS_NKEY", "file of an nkey seed", func(c *Config) *string { return &c.NATS.NKey }, secretFile),
+		in("NATS_CREDS", "file of user credentials", func(c *Config) *string { return &c.NATS.Creds }, credsFile),
+		in("NATS_NKEY", "file of an nkey seed", func(c *Config) *string { return &c.NATS.NKey }, seedFile),
 		in("NATS_USER", "user name, or a token if there is no password", func(c *Config) *string { return &c.NATS.User }, text),
 		secretIn(SectionNATS, "NATS_PASSWORD", "password", func(c *Config) *secret.String { return &c.NATS.Password }, hidden),
 		in("NATS_PASSWORD_FILE", "file of the password, read at each connect",
 			func(c *Config) *string { return &c.NATS.PasswordFile }, secretFile),
-		in("NATS_CA", "file of the certificates to trust", func(c *Config) *string { return &c.NATS.CA }, file),
-		in("NATS_CERT", "file of the client certificate", func(c *Config) *string { return &c.NATS.Cert }, file),
-		in("NATS_KEY", "file of the client certificate's key", func(c *Config) *string { return &c.NATS.Key }, file),
+		in("NATS_CA", "file of the certificates to trust", func(c *Config) *string { return &c.NATS.CA }, certificateFile),
+		in("NATS_CERT", "file of the client certificate", func(c *Config) *string { return &c.NATS.Cert }, certificateFile),
+		in("NATS_KEY", "file of the client certificate's key", func(c *Config) *string { return &c.NATS.Key }, privateKeyFile),
 		in("NATS_CONTEXT", "context of the nats command line tool, by name or path", func(c *Config) *string { return &c.NATS.Context }, text),
 	}
 }

@@ -46,15 +46,20 @@ type Store struct {
 // AWS_CA_BUNDLE. It does not ask the store for anything; see [Store.Probe].
 func New(ctx context.Context, cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Store, error) {
 	cfg = cfg.withDefaults()
-	chain, err := config.LoadDefaultConfig(ctx,
-		config.WithDefaultRegion(defaultRegion),
-		// Known to the loader, which adds AWS_CA_BUNDLE to it.
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(tune(cfg.Transfers))),
-	)
+	chain, err := load(ctx, cfg.Transfers)
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS settings: %w", err)
 	}
 	return open(cfg, chain, log, reg)
+}
+
+// load reads the SDK's settings for this many uploads at once.
+func load(ctx context.Context, transfers int) (aws.Config, error) {
+	return config.LoadDefaultConfig(ctx,
+		config.WithDefaultRegion(defaultRegion),
+		// Known to the loader, which adds AWS_CA_BUNDLE to it.
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(tune(transfers))),
+	)
 }
 
 // open builds a store on settings that are loaded.
