@@ -2,11 +2,14 @@ package deployments
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/jobferry/jobferry/internal/config"
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -155,6 +158,9 @@ func TestKustomizeGivesTheWorkerSettingsThatItTakes(t *testing.T) {
 		if dir, file := filepath.Split(value); dir == "/etc/jobferry/" {
 			require.Equal(t, name, file)
 			env[name] = aFile(t) // they are there in a container only
+			if name == "NATS_CREDS" {
+				env[name] = credentials(t)
+			}
 		}
 	}
 	_, err := config.Bind(pflag.NewFlagSet("", pflag.ContinueOnError)).Load(func(name string) (string, bool) {
@@ -162,6 +168,26 @@ func TestKustomizeGivesTheWorkerSettingsThatItTakes(t *testing.T) {
 		return value, set
 	})
 	require.NoError(t, err)
+}
+
+// credentials returns the path of a file of user credentials.
+func credentials(t *testing.T) string {
+	t.Helper()
+	account, err := nkeys.CreateAccount()
+	require.NoError(t, err)
+	user, err := nkeys.CreateUser()
+	require.NoError(t, err)
+	public, err := user.PublicKey()
+	require.NoError(t, err)
+	token, err := jwt.NewUserClaims(public).Encode(account)
+	require.NoError(t, err)
+	seed, err := user.Seed()
+	require.NoError(t, err)
+	content, err := jwt.FormatUserConfig(token, seed)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "user.creds")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	return path
 }
 
 func TestKustomizeIsWhatKubernetesAndKEDATake(t *testing.T) {
