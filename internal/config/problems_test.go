@@ -37,18 +37,22 @@ func TestWrongSettings(t *testing.T) {
 		{"WORKER_SUBJECT_PREFIX", "jobs.>", `="jobs.>" must be one or more tokens`},
 		{"WORKER_SUBJECT_PREFIX", "jobs.", `must be one or more tokens`},
 		{"WORKER_STREAM_REPLICAS", "6", `="6" must be a whole number, 1 to 5`},
-		{"WORKER_POLLS", "0", `="0" must be a whole number, 1 or more`},
-		{"WORKER_POLLS", "many", `="many" must be a whole number, 1 or more`},
-		{"WORKER_TRANSFERS", "1.5", `="1.5" must be a whole number, 1 or more`},
-		{"WORKER_POLL_RATE", "-1", `="-1" must be a number, 0 or more`},
-		{"WORKER_POLL_RATE", "NaN", `="NaN" must be a number, 0 or more`},
+		{"WORKER_POLLS", "0", `="0" must be a whole number, 1 to 10000`},
+		{"WORKER_POLLS", "many", `="many" must be a whole number, 1 to 10000`},
+		{"WORKER_POLLS", "2147483647", `="2147483647" must be a whole number, 1 to 10000`},
+		{"WORKER_TRANSFERS", "10001", `="10001" must be a whole number, 1 to 10000`},
+		{"WORKER_MAX_CRASHES", "2147483648", `="2147483648" must be a whole number, 1 to 2147483647`},
+		{"WORKER_POLL_RATE", "1e7", `="1e7" must be a number, 0 to 1000000`},
+		{"WORKER_TRANSFERS", "1.5", `="1.5" must be a whole number, 1 to 10000`},
+		{"WORKER_POLL_RATE", "-1", `="-1" must be a number, 0 to 1000000`},
+		{"WORKER_POLL_RATE", "NaN", `="NaN" must be a number, 0 to 1000000`},
 		{"WORKER_BACKOFF_INITIAL", "1", `="1" must be a duration such as 500ms, 30s or 1h30m, and more than 0`},
 		{"WORKER_BACKOFF_INITIAL", "1m", `WORKER_BACKOFF_MAX must not be shorter than WORKER_BACKOFF_INITIAL`},
 		{"WORKER_BACKOFF_MAX", "1ms", `="1ms" must not be shorter than WORKER_BACKOFF_INITIAL`},
-		{"WORKER_BACKOFF_MULTIPLIER", "0.9", `="0.9" must be a number, 1 or more`},
-		{"WORKER_BACKOFF_MULTIPLIER", "Inf", `="Inf" must be a number, 1 or more`},
+		{"WORKER_BACKOFF_MULTIPLIER", "0.9", `="0.9" must be a number, 1 to 1000`},
+		{"WORKER_BACKOFF_MULTIPLIER", "Inf", `="Inf" must be a number, 1 to 1000`},
 		{"WORKER_JOB_DEADLINE", "-1h", `="-1h" must be a duration`},
-		{"WORKER_MAX_CRASHES", "0", `="0" must be a whole number, 1 or more`},
+		{"WORKER_MAX_CRASHES", "0", `="0" must be a whole number, 1 to 2147483647`},
 		{"WORKER_MAX_RESULT_BYTES", "0", `="0" must be a size such as 5GiB`},
 		{"WORKER_MAX_RESULT_BYTES", "5 elephants", `="5 elephants" must be a size such as 5GiB`},
 		{"WORKER_MAX_RESULT_BYTES", "9999999PiB", `must be a size such as 5GiB`},
@@ -175,5 +179,5 @@ func TestLongValuesAreCut(t *testing.T) {
 func TestOneProblemReadsWell(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, with("WORKER_POLLS", "0"), nil)
-	require.EqualError(t, err, "a setting is wrong:\n  WORKER_POLLS=\"0\" must be a whole number, 1 or more")
+	require.EqualError(t, err, "a setting is wrong:\n  WORKER_POLLS=\"0\" must be a whole number, 1 to 10000")
 }

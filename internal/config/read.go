@@ -18,6 +18,10 @@ import (
 // https://docs.nats.io/nats-concepts/jetstream/streams
 const maxReplicas = 5
 
+// maxAtOnce bounds what a worker has in hand: each poll and each transfer takes
+// memory from the start, a transfer up to 5 MiB more.
+const maxAtOnce = 10_000
+
 // reading is a way to read a value: kind is a word for it, and the error of
 // parse says what would be right.
 type reading[T any] struct {
@@ -30,9 +34,10 @@ var (
 	hidden = reading[secret.String]{"string", func(raw string) (secret.String, error) { return secret.New(raw), nil }}
 
 	boolean       = reading[bool]{"bool", parseBool}
-	atLeastOne    = between(1, math.MaxInt32)
-	rate          = number(0, "must be a number, 0 or more")
-	multiplier    = number(1, "must be a number, 1 or more")
+	crashes       = between(1, math.MaxInt32)
+	atOnce        = between(1, maxAtOnce)
+	rate          = number(0, 1_000_000)
+	multiplier    = number(1, 1000)
 	duration      = durationFrom(time.Nanosecond)
 	size          = reading[int64]{"size", parseSize}
 	word          = matching(`^[A-Za-z0-9_-]+$`, "must be one word such as STANDARD_IA")
@@ -50,9 +55,6 @@ func parseBool(raw string) (bool, error) {
 // between reads a whole number.
 func between(least, most int) reading[int] {
 	right := fmt.Errorf("must be a whole number, %d to %d", least, most)
-	if most == math.MaxInt32 {
-		right = fmt.Errorf("must be a whole number, %d or more", least)
-	}
 	return reading[int]{"int", func(raw string) (int, error) {
 		read, err := strconv.Atoi(raw)
 		if err != nil || read < least || read > most {
@@ -62,12 +64,13 @@ func between(least, most int) reading[int] {
 	}}
 }
 
-// number reads a finite number.
-func number(least float64, right string) reading[float64] {
+// number reads a number, with decimals or without.
+func number(least, most float64) reading[float64] {
+	right := fmt.Errorf("must be a number, %.0f to %.0f", least, most)
 	return reading[float64]{"number", func(raw string) (float64, error) {
 		read, err := strconv.ParseFloat(raw, 64)
-		if err != nil || math.IsNaN(read) || math.IsInf(read, 0) || read < least {
-			return 0, errors.New(right)
+		if err != nil || math.IsNaN(read) || read < least || read > most {
+			return 0, right
 		}
 		return read, nil
 	}}

@@ -143,6 +143,8 @@ func TestSchemaOfTheValuesRefusesWhatTheWorkerRefuses(t *testing.T) {
 		"WORKER_LOG_LEVEL":     {"debug": true, "info": true, "warn": true, "error": true, "loud": false},
 		"WORKER_LOG_FORMAT":    {"json": true, "console": true, "xml": false},
 		"S3_PATH_STYLE":        {"true": true, "false": true, "perhaps": false},
+		"WORKER_POLLS":         {"1": true, "10000": true, "0": false, "10001": false, "many": false},
+		"WORKER_TRANSFERS":     {"9999": true, "2147483647": false, "-1": false},
 		"WORKER_DRAIN_TIMEOUT": {"1m30.5s": true, "500ms": true, "5": false, "soon": false, "-1s": false},
 		"WORKER_HTTP_ADDR":     {"0.0.0.0:9090": true, "[::]:80": true, "nowhere": false},
 	} {
