@@ -16,6 +16,7 @@ import (
 var (
 	errCompleted    = errors.New("the job completed")
 	errNotCompleted = errors.New("the job did not complete")
+	errNotSettled   = errors.New("interrupted before the job had settled")
 )
 
 // eventOptions are the flags of the events command.
@@ -47,19 +48,34 @@ func newEvents() *cobra.Command {
 		if err = errors.Join(err, o.validate()); err != nil {
 			return err
 		}
-		return stoppedAsAsked(cmd.Context(), watchEvents(cmd, cfg, o))
+		return o.ended(cmd.Context(), watchEvents(cmd, cfg, o))
 	}
 	return cmd
 }
 
-// stoppedAsAsked returns what is an error of how the command ended: neither an
-// interrupt is, nor that the job completed.
-func stoppedAsAsked(ctx context.Context, err error) error {
-	asked := ctx.Err() != nil || errors.Is(err, errCompleted)
-	if asked {
+// ended returns what is an error of how the command ended. Where a job was
+// waited for, only that it completed is none.
+func (o eventOptions) ended(ctx context.Context, err error) error {
+	switch {
+	case o.job == "":
+		return stoppedAsAsked(ctx, err)
+	case errors.Is(err, errCompleted):
 		return nil
+	case ctx.Err() != nil && !errors.Is(err, errNotCompleted):
+		return errNotSettled
 	}
 	return err
+}
+
+// stoppedAsAsked returns what is an error of how a command ended that goes on
+// until it is interrupted.
+func stoppedAsAsked(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return err
+	}
 }
 
 func (o eventOptions) validate() error {

@@ -135,6 +135,23 @@ func TestEventsEndDuringAnOutage(t *testing.T) {
 	require.NoError(t, c.wait())
 }
 
+func TestAnInterruptIsNoCompletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.settle(completed("other"))
+	c := w.begin(nil, "events", "--job", "running")
+	w.readers(2)
+	c.interrupt()
+	err := c.wait()
+	require.ErrorIs(t, err, errNotSettled)
+	require.Equal(t, 1, exitStatus(err))
+
+	w.stop()
+	c = w.begin(nil, "events", "--job", "running")
+	c.interrupt()
+	require.ErrorIs(t, c.wait(), errNotSettled, "not even while it connects")
+}
+
 func TestEventsWithoutAStreamSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	w := newBroker(t)
