@@ -28,6 +28,7 @@ const simulatedSecret = "simulated"
 
 // stack is everything that runs in this process.
 type stack struct {
+	dir    *os.File // the lock of --dir
 	nats   *embedded.NATS
 	s3     *embedded.S3
 	api    *simulator.Server // nil when a real API is set
@@ -37,7 +38,11 @@ type stack struct {
 
 // startStack starts the servers and binds the worker's address.
 func startStack(ctx context.Context, o options, settings *config.Loader) (*stack, error) {
-	s := &stack{}
+	locked, err := lock(o.dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &stack{dir: locked}
 	if err := s.startServers(ctx, o); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
@@ -134,6 +139,7 @@ func (s *stack) stop() error {
 	if s.nats != nil {
 		s.nats.Stop()
 	}
+	problems = append(problems, s.dir.Close())
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("stop the servers: %w", err)
 	}

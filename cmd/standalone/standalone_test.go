@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -94,6 +95,28 @@ func TestTakenPortNamesTheFlag(t *testing.T) {
 		require.ErrorContains(t, err, taken+" is taken")
 		require.Equal(t, 1, exitStatus(err))
 	}
+}
+
+func TestADirectoryIsForOneAtATime(t *testing.T) {
+	dir := t.TempDir()
+	taken, err := lock(dir)
+	require.NoError(t, err)
+	err = run(t.Context(), freePorts(t, "--dir", dir), &screen{})
+	require.ErrorIs(t, err, errLocked)
+	require.ErrorContains(t, err, "--dir "+dir)
+	require.Equal(t, 1, exitStatus(err))
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 1, "no server has touched it")
+
+	require.NoError(t, taken.Close())
+	require.NoError(t, run(t.Context(), freePorts(t, "--dir", dir, "--once", "--worker-backoff-max", "1s"), &screen{}))
+	taken, err = lock(dir)
+	require.NoError(t, err, "who has ended has left it")
+	require.NoError(t, taken.Close())
+
+	_, err = lock("/dev/null/data")
+	require.ErrorContains(t, err, "--dir: ")
 }
 
 func TestWrongFlagsAndSettingsEndWithStatusTwo(t *testing.T) {
