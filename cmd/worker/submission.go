@@ -84,6 +84,17 @@ func parseDeadline(raw string, now time.Time) (*time.Time, error) {
 	return &deadline, nil
 }
 
+// checkAll finds the IDs of the command line that cannot be submitted.
+func (s submission) checkAll(ids []string) error {
+	var problems []error
+	for _, id := range ids {
+		if _, err := s.encode(id); err != nil {
+			problems = append(problems, usageError{fmt.Errorf("%q: %w", id, err)})
+		}
+	}
+	return errors.Join(problems...)
+}
+
 // encode returns the body of one submission, which is one that the worker
 // takes if it allows the bucket.
 func (s submission) encode(id string) ([]byte, error) {

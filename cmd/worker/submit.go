@@ -23,8 +23,8 @@ func newSubmit() *cobra.Command {
 		Use:   "submit [ID…]",
 		Short: "Submit job IDs from the arguments, or one a line from standard input",
 		Long: "submit publishes job IDs for the worker to carry. One that is submitted again while the job is on its\n" +
-			"way, or has an event, does no harm. A bad ID is reported and the others are sent all the same; put --\n" +
-			"before IDs that begin with a dash.",
+			"way, or has an event, does no harm. A bad line of standard input is reported and the others are sent all\n" +
+			"the same; with a bad argument nothing is sent. Put -- before IDs that begin with a dash.",
 		Example: "  worker submit 01234567-89ab-cdef-0123-456789abcdef\n" +
 			"  worker submit --prefix tenant-a/ --metadata orderID=42 job-1 job-2\n" +
 			"  worker submit < ids.txt",
@@ -34,7 +34,7 @@ func newSubmit() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := load()
 		form, formErr := options.form(time.Now())
-		if err = errors.Join(err, formErr); err != nil {
+		if err = errors.Join(err, formErr, form.checkAll(args)); err != nil {
 			return err
 		}
 		c, err := connect(cmd.Context(), cfg, "submit", cmd.ErrOrStderr())

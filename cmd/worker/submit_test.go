@@ -83,6 +83,17 @@ func TestSubmitRefusesWrongOptionsBeforeItSendsAnything(t *testing.T) {
 	require.ErrorContains(t, err, "twice")
 }
 
+func TestABadArgumentIsAMistakeInTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, _, err := w.run("", "submit", "--metadata=novalue", "good", "bad/id", "bad id")
+	require.Equal(t, 2, exitStatus(err))
+	for _, problem := range []string{`--metadata "novalue"`, `"bad/id": the job ID has '/' at byte 4`, `"bad id": the job ID has ' ' at byte 4`} {
+		require.ErrorContains(t, err, problem)
+	}
+	require.Empty(t, w.submissions(), "nothing is sent, not even what is good")
+}
+
 func TestDeadlineAsADuration(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC)
