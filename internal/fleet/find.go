@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
 // State is where a job is.
@@ -217,34 +215,4 @@ func (f *Fleet) carries(msg *jetstream.RawStreamMsg, j job.Job) *carrier {
 		stream = f.names.Jobs()
 	}
 	return &carrier{stream: stream, subject: msg.Subject, sequence: msg.Sequence, job: j, body: msg.Data, stored: msg.Time}
-}
-
-// last is the last message of a stream under some subjects, wildcards included,
-// or nil.
-func (f *Fleet) last(ctx context.Context, stream string, subjects ...string) (last *jetstream.RawStreamMsg, err error) {
-	msgs, err := jetstreamext.GetLastMsgsFor(ctx, f.js, stream, subjects)
-	if err != nil {
-		return nil, unreadable(stream, err)
-	}
-	for msg, err := range msgs {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			break
-		}
-		if err != nil {
-			return nil, unreadable(stream, err)
-		}
-		if last == nil || msg.Sequence > last.Sequence {
-			last = msg
-		}
-	}
-	return last, nil
-}
-
-// behind is how many more messages an answer says that there are.
-func behind(header nats.Header) int {
-	count, err := strconv.Atoi(header.Get("Nats-Num-Pending"))
-	if err != nil {
-		return 0
-	}
-	return max(count, 0)
 }
