@@ -162,7 +162,15 @@ func TestLeastPermissionsAtTheBrokerAreEnoughForAnOperator(t *testing.T) {
 	w.runs("operator", "cancel", "endless")
 	require.Equal(t, job.OutcomeCanceled, w.event("endless").Data.Status)
 	w.nothingLeft()
+
+	p.signal(syscall.SIGTERM)
+	require.Zero(t, p.status())
 	p.isPermittedAll()
+	w.runs("operator", "replay", "missing")
+	w.runs("operator", "cancel", "missing")
+	require.Equal(t, job.OutcomeCanceled, w.event("missing").Data.Status)
+	require.EqualValues(t, 2, w.count("JOBS_EVENTS"), "one for each job")
+	w.nothingLeft()
 }
 
 // waiting waits until so many jobs do.

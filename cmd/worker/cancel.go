@@ -19,7 +19,8 @@ func newCancel() *cobra.Command {
 		Long: "cancel publishes the canceled event of each job and removes what would carry it further; the API is not\n" +
 			"told. A worker that has the job in hand finds the event when it is done; objects that it has stored by\n" +
 			"then stay in the bucket, named by no event. Of a job that is settled already nothing is changed, and the\n" +
-			"exit status is 1, unless it is canceled.",
+			"exit status is 1, unless it is canceled. It is 1 too if something of a canceled job stays that should be\n" +
+			"gone, such as the event that a replay was to replace: cancel it again.",
 		Example: "  worker cancel 01234567-89ab-cdef-0123-456789abcdef",
 		Args:    jobIDs(1, maxArguments),
 	}

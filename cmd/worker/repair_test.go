@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/stretchr/testify/require"
 )
@@ -93,4 +96,17 @@ func TestReplayWantsToKnowWhich(t *testing.T) {
 		root.SetArgs(args)
 		require.Equal(t, 2, exitStatus(root.ExecuteContext(t.Context())), args)
 	}
+}
+
+func TestAReportTellsWhatIsChangedInPart(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	r := &report{out: &out, errs: &errs, json: true}
+	require.NoError(t, r.close())
+	leftover := &fleet.LeftoverError{JobID: "a", Err: errors.New("its old event stays: no right")}
+	require.NoError(t, r.tell("a", fleet.Waiting, "", leftover))
+	require.JSONEq(t, `{"jobID": "a", "done": true, "state": "waiting", "error": "job a is canceled, but its old event stays: no right"}`, out.String())
+	require.EqualError(t, r.close(), "1 job not cleared away; run it again")
+	require.NoError(t, r.tell("b", "", "", errors.New("no")))
+	require.EqualError(t, r.close(), "1 job not changed, 1 job not cleared away; run it again")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -16,18 +17,19 @@ type report struct {
 	out, errs io.Writer
 	json      bool
 	look      look
-	failed    int
+	failed    int // jobs that were left as they are
+	leftovers int // jobs of which something stays that should be gone
 }
 
 func newReport(cmd *cobra.Command, asJSON bool) *report {
 	return &report{out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr(), json: asJSON, look: lookOf(cmd.OutOrStdout())}
 }
 
-// tell tells of one job: what was done, or why nothing was.
+// tell tells of one job: what was done, or why nothing was, or not all.
 func (r *report) tell(id job.ID, state fleet.State, done string, failure error) error {
 	line := repaired{JobID: id, Done: failure == nil, State: state}
 	if failure != nil {
-		r.failed++
+		line.Done = r.count(failure)
 		line.Error = failure.Error()
 	}
 	var err error
@@ -42,10 +44,25 @@ func (r *report) tell(id job.ID, state fleet.State, done string, failure error) 
 	return err
 }
 
-// close returns an error if a job was left as it is.
-func (r *report) close() error {
-	if r.failed == 0 {
-		return nil
+// count counts a failure, and reports whether the job was changed all the same.
+func (r *report) count(failure error) (changed bool) {
+	if _, changed = errors.AsType[*fleet.LeftoverError](failure); changed {
+		r.leftovers++
+	} else {
+		r.failed++
 	}
-	return fmt.Errorf("%s not changed", jobs(r.failed))
+	return changed
+}
+
+// close returns an error if a job was left as it is, or something of one.
+func (r *report) close() error {
+	switch {
+	case r.failed == 0 && r.leftovers == 0:
+		return nil
+	case r.leftovers == 0:
+		return fmt.Errorf("%s not changed", jobs(r.failed))
+	case r.failed == 0:
+		return fmt.Errorf("%s not cleared away; run it again", jobs(r.leftovers))
+	}
+	return fmt.Errorf("%s not changed, %s not cleared away; run it again", jobs(r.failed), jobs(r.leftovers))
 }

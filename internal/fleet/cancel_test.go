@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -122,4 +123,55 @@ func TestTheBrokerDecidesBetweenCancelsAndAWorker(t *testing.T) {
 	}
 	require.EqualValues(t, 24, canceled.Load()+refused.Load())
 	require.Equal(t, refused.Load(), 3*byWorker.Load(), "all of a job's cancels learn the same")
+}
+
+// replayed has a failed job on its way once more.
+func (w *world) replayed(id job.ID) *fleet.Event {
+	w.t.Helper()
+	failed := w.fail(job.Job{ID: id})
+	require.NoError(w.t, w.Replay(w.t.Context(), failed))
+	return failed
+}
+
+// TestCancelOfAReplayWithoutTheRightToPurgeEvents: the job goes no further, and
+// the next cancel that may do so removes the old event.
+func TestCancelOfAReplayWithoutTheRightToPurgeEvents(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.replayed("a")
+	at, err := w.through(map[string]limits{"STREAM.PURGE.JOBS_EVENTS": none}).Cancel(t.Context(), "a")
+	var leftover *fleet.LeftoverError
+	require.ErrorAs(t, err, &leftover)
+	require.EqualError(t, err, "job a is canceled, but its old event stays: the broker does not answer: "+
+		"it is overloaded, or refuses this user $JS.API.STREAM.PURGE.JOBS_EVENTS")
+	require.Equal(t, fleet.Submitted, at.State)
+	require.Zero(t, w.messages(w.names.Wait())+w.messages(w.names.Jobs()), "nothing carries it further")
+	require.Len(t, w.events("a"), 2)
+
+	_, err = w.Cancel(t.Context(), "a")
+	require.NoError(t, err)
+	w.canceled("a")
+}
+
+func TestCancelWithoutTheRightToPurgeNamesAllThatStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.replayed("a")
+	_, err := w.through(map[string]limits{"STREAM.PURGE.JOBS_EVENTS": none, "STREAM.PURGE.JOBS_WAIT": none}).Cancel(t.Context(), "a")
+	require.ErrorContains(t, err, "job a is canceled, but its old event stays: ")
+	require.ErrorContains(t, err, "; its timer stays: ")
+}
+
+func TestCancelOfAReplayWhoseOldEventHasExpired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	failed := w.replayed("a")
+	events, err := w.js.Stream(t.Context(), w.names.Events())
+	require.NoError(t, err)
+	require.NoError(t, events.DeleteMsg(t.Context(), failed.Sequence))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err = w.Cancel(ctx, "a")
+	require.NoError(t, err)
+	w.canceled("a")
 }

@@ -116,11 +116,20 @@ func unfinished(ctx context.Context, stream string, last *jetstream.RawStreamMsg
 	case errors.Is(over, context.Canceled):
 		return over
 	case last == nil:
-		return fmt.Errorf("the broker does not answer: it is overloaded, or refuses this user $JS.API.DIRECT.GET.%s", stream)
+		return unanswered("DIRECT.GET."+stream, context.DeadlineExceeded)
 	case behind(last.Header) > 0 && over != nil:
 		return errBrokenOff
 	}
 	return nil
+}
+
+// unanswered explains an error that is a request without an answer. The broker
+// tells a refusal to the connection alone, not to who asks.
+func unanswered(request string, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrTimeout) {
+		return err
+	}
+	return fmt.Errorf("the broker does not answer: it is overloaded, or refuses this user $JS.API.%s", request)
 }
 
 // unreadable explains why a stream could not be read.

@@ -20,30 +20,23 @@ const silence = time.Second
 // means all. Answers are counted from 0.
 type limits func(answer int) int
 
-func all(int) int  { return -1 }
 func none(int) int { return 0 }
 
-// through is a fleet that reads the streams through a relay, which falls silent
-// where the limits of a stream say so.
-func (w *world) through(streams map[string]limits) *fleet.Fleet {
+// through is a fleet that asks the broker through a relay, which falls silent
+// where the limits of a request say so.
+func (w *world) through(requests map[string]limits) *fleet.Fleet {
 	w.t.Helper()
 	nc := w.js.Conn()
 	prefix := nc.NewInbox()
-	for _, stream := range []string{w.names.Jobs(), w.names.Wait(), w.names.Events()} {
-		limit, set := streams[stream]
-		if !set {
-			limit = all
+	answers := map[string]int{}
+	_, err := nc.Subscribe(prefix+".>", func(msg *nats.Msg) {
+		request := msg.Subject[len(prefix)+1:]
+		left := -1
+		if limit, set := requests[request]; set {
+			left = limit(answers[request])
 		}
-		answers := 0
-		_, err := nc.Subscribe(prefix+".DIRECT.GET."+stream, func(request *nats.Msg) {
-			left := limit(answers)
-			answers++
-			w.relay(request, "$JS.API.DIRECT.GET."+stream, left)
-		})
-		require.NoError(w.t, err)
-	}
-	_, err := nc.Subscribe(prefix+".STREAM.INFO.*", func(request *nats.Msg) {
-		w.relay(request, "$JS.API."+request.Subject[len(prefix)+1:], -1)
+		answers[request]++
+		w.relay(msg, "$JS.API."+request, left)
 	})
 	require.NoError(w.t, err)
 	js, err := jetstream.NewWithAPIPrefix(nc, prefix)
@@ -51,8 +44,12 @@ func (w *world) through(streams map[string]limits) *fleet.Fleet {
 	return fleet.New(js, w.names).Impatient(silence)
 }
 
-// relay passes a request on, and so many messages of its answer.
+// relay passes a request on, and so many messages of its answer; a request that
+// is to have none it keeps.
 func (w *world) relay(request *nats.Msg, to string, left int) {
+	if left == 0 {
+		return
+	}
 	nc := w.js.Conn()
 	inbox := nc.NewInbox()
 	_, err := nc.Subscribe(inbox, func(answer *nats.Msg) {
@@ -87,13 +84,13 @@ func TestAnAnswerThatBreaksOffIsAskedForAgain(t *testing.T) {
 	for i := range 4 {
 		w.fail(job.Job{ID: job.ID(fmt.Sprint("a", i))})
 	}
-	ids, err := list(t.Context(), w.through(map[string]limits{w.names.Events(): func(answer int) int {
+	ids, err := list(t.Context(), w.through(map[string]limits{"DIRECT.GET.JOBS_EVENTS": func(answer int) int {
 		return []int{3, -1}[answer]
 	}}))
 	require.NoError(t, err)
 	require.Equal(t, []job.ID{"a0", "a1", "a2", "a3"}, ids)
 
-	ids, err = list(t.Context(), w.through(map[string]limits{w.names.Events(): func(answer int) int {
+	ids, err = list(t.Context(), w.through(map[string]limits{"DIRECT.GET.JOBS_EVENTS": func(answer int) int {
 		return []int{3, 0}[answer]
 	}}))
 	require.ErrorContains(t, err, "the broker does not answer")
@@ -105,7 +102,7 @@ func TestAReadingThatIsInterruptedSaysSo(t *testing.T) {
 	w := newWorld(t)
 	w.fail(job.Job{ID: "a"})
 	ctx, cancel := context.WithCancel(t.Context())
-	f := w.through(map[string]limits{w.names.Events(): func(int) int {
+	f := w.through(map[string]limits{"DIRECT.GET.JOBS_EVENTS": func(int) int {
 		cancel()
 		return 0
 	}})
@@ -158,7 +155,7 @@ func TestSilenceIsNotNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := try.ask(t.Context(), w.through(map[string]limits{try.stream: none}))
+			err := try.ask(t.Context(), w.through(map[string]limits{"DIRECT.GET." + try.stream: none}))
 			require.ErrorContains(t, err, "read stream "+try.stream+": the broker does not answer")
 			require.NotErrorIs(t, err, fleet.ErrUnknown)
 		})
