@@ -163,14 +163,15 @@ func isRefusal(err error) bool {
 }
 
 // hasEvent reports whether a job has a terminal event other than the one that
-// it is to replace.
+// it is to replace. A completed one is never replaced: any producer can ask for
+// it.
 func (b broker) hasEvent(ctx context.Context, j job.Job) (bool, error) {
 	found, err := b.last(ctx, b.names.Events(), b.names.AnyEvent(j.ID))
 	if found == nil || err != nil || j.Replaces == 0 {
 		return found != nil, err
 	}
 	if sequenceOf(found) == j.Replaces {
-		return false, nil
+		return found.Header.Get(jetstream.SubjectHeader) == b.names.Event(job.OutcomeCompleted, j.ID), nil
 	}
 	return true, b.supersede(ctx, j.ID, sequenceOf(found))
 }

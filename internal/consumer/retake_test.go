@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -302,4 +303,36 @@ func TestRejectedEventIsPublishedOnce(t *testing.T) {
 		Stream: h.names.Jobs(), Sequence: nats.SequencePair{Stream: 1}, Timestamp: event.Data.SubmittedAt,
 	}), errTaken)
 	require.Equal(t, uint64(1), h.count(h.names.Events()))
+}
+
+// TestACompletedJobIsNotCarriedOnceMore: every producer may name an event to
+// replace.
+func TestACompletedJobIsNotCarriedOnceMore(t *testing.T) {
+	t.Parallel()
+	for _, outcome := range []job.Outcome{job.OutcomeCompleted, job.OutcomeFailed, job.OutcomeCanceled} {
+		t.Run(string(outcome), func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			h.api.script("a", completed)
+			ack, err := h.js.Publish(t.Context(), h.names.Event(outcome, "a"), []byte("{}"))
+			require.NoError(t, err)
+			r := h.start()
+			msg := nats.NewMsg(h.names.SubmitJob("a"))
+			msg.Data = []byte("a")
+			msg.Header.Set(HeaderReplaces, strconv.FormatUint(ack.Sequence, 10))
+			_, err = h.js.PublishMsg(t.Context(), msg)
+			require.NoError(t, err)
+			h.settledEverywhere()
+			require.Equal(t, uint64(1), h.count(h.names.Events()))
+			body, found := h.last(h.names.Events(), h.names.Event(job.OutcomeCompleted, "a"))
+			require.True(t, found)
+			if outcome != job.OutcomeCompleted {
+				require.NotEqual(t, "{}", string(body), "it is replaced")
+				return
+			}
+			require.Equal(t, "{}", string(body))
+			require.Zero(t, h.api.polled("a"))
+			require.InDelta(t, 1, r.value(t, "jobferry_duplicates_dropped_total", "settled"), 0)
+		})
+	}
 }
