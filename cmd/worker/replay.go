@@ -159,14 +159,20 @@ func (r *replayer) one(ctx context.Context, event *fleet.Event) error {
 	if ctx.Err() != nil {
 		return errStopped
 	}
-	var err error
-	if !r.dryRun {
-		_, err = once(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, r.fleet.Replay(ctx, event) })
-	}
+	_, err := once(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, r.try(ctx, event) })
 	if err == nil {
 		r.count++
 	}
 	return r.report.tell(event.Data.JobID, fleet.Settled, r.verb()+"; it was "+ending(event), err)
+}
+
+// try submits a job once more, or looks whether that would be refused.
+func (r *replayer) try(ctx context.Context, event *fleet.Event) error {
+	if r.dryRun {
+		_, err := r.fleet.Replayable(ctx, event.Data.JobID)
+		return err
+	}
+	return r.fleet.Replay(ctx, event)
 }
 
 // ending is how and when a job ended.
