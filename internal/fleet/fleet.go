@@ -35,7 +35,8 @@ func (f *Fleet) Count(ctx context.Context) (consumer.Census, error) {
 }
 
 // Settled counts the events since a time, by outcome; every outcome has an
-// entry. Its cost does not depend on how many there are.
+// entry. It is one question for each, whose cost to the broker grows with the
+// number of events: about 0.1 s for a million.
 func (f *Fleet) Settled(ctx context.Context, since time.Time) (map[job.Outcome]int, error) {
 	counts := make(map[job.Outcome]int)
 	for _, outcome := range job.Outcomes() {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -23,7 +24,7 @@ const (
 	maxWaiting   = 12
 	maxTail      = 100 // events that are kept, and of which reasons are counted
 	maxEvents    = 20  // of these, events that are shown
-	settledEvery = 5   // readings
+	settledEvery = 15  // readings, which are a second apart
 	settledSpan  = time.Hour
 )
 
@@ -118,24 +119,46 @@ func waiting(ctx context.Context, f *fleet.Fleet) ([]Waiting, error) {
 	return shown, err
 }
 
-// events reads the events that are new since the last reading, and counts all
-// of the last hour now and then: that is a question for each outcome.
+// events reads the events that are new since the last reading.
 func (l *look) events(ctx context.Context, f *fleet.Fleet) error {
-	latest, err := f.Tail(ctx, l.last, maxTail)
+	counted, err := l.recount(ctx, f)
 	if err != nil {
 		return err
+	}
+	latest, err := f.Tail(ctx, l.last, maxTail)
+	if err != nil {
+		l.settled = nil // what is new may be part of it
+		return err
+	}
+	if !counted {
+		l.settled = maps.Clone(l.settled) // the last snapshot has it
 	}
 	for _, e := range latest {
 		l.last = e.Sequence
 		l.tail = slices.Insert(l.tail, 0, shownEvent(e))
+		if !counted {
+			l.settled[e.Data.Status]++
+		}
 	}
 	l.tail = l.tail[:min(len(l.tail), maxTail)]
+	return nil
+}
+
+// recount counts the events of the last hour, now and then: for that the broker
+// goes through all of them. In between what is new is added. An event that comes
+// just after the count is missed until the next one, rather than counted twice,
+// and so are those beyond what a reading takes.
+func (l *look) recount(ctx context.Context, f *fleet.Fleet) (counted bool, err error) {
 	l.count++
-	if l.settled != nil && l.count%settledEvery != 0 && len(latest) == 0 {
-		return nil
+	if l.settled != nil && l.count%settledEvery != 0 {
+		return false, nil
 	}
-	l.settled, err = f.Settled(ctx, time.Now().Add(-settledSpan))
-	return err
+	settled, err := f.Settled(ctx, time.Now().Add(-settledSpan))
+	if err != nil {
+		return false, err
+	}
+	l.settled = settled
+	return true, nil
 }
 
 // reasons counts the failed ones of some events by reason, the most frequent

@@ -112,6 +112,29 @@ func TestAReadingCostsTheSameHoweverManyJobsThereAre(t *testing.T) {
 	}
 }
 
+// TestWhatSettlesIsAddedToTheCount: to count the events of an hour is work for
+// the broker, and done no more often where many settle.
+func TestWhatSettlesIsAddedToTheCount(t *testing.T) {
+	t.Parallel()
+	source := fleetOf(t, 0, 3)
+	js := connect(t, source.Conn.ConnectedUrl())
+	l := lookAt(source)
+	requests := func() uint64 {
+		before := source.Conn.Stats().OutMsgs
+		require.Empty(t, l.read(t.Context()).Error)
+		return source.Conn.Stats().OutMsgs - before
+	}
+	counting, idle := requests(), requests()
+	require.Less(t, idle, counting)
+	for i := range settledEvery - 3 {
+		settle(t, js, source.Names, job.ID(fmt.Sprint("late-", i)))
+		require.LessOrEqual(t, requests(), idle+1, "it reads the new event")
+		require.Equal(t, 4+i, l.settled[job.OutcomeCompleted])
+	}
+	require.Greater(t, requests(), idle+1, "it counts once more")
+	require.Equal(t, settledEvery, l.settled[job.OutcomeCompleted])
+}
+
 func TestManyPagesCostTheBrokerNoMoreThanOne(t *testing.T) {
 	t.Parallel()
 	const pages, readings = 8, 3
