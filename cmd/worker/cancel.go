@@ -64,7 +64,7 @@ type repaired struct {
 func repairs(cmd *cobra.Command, asJSON *bool, done string, do repair) {
 	cmd.Flags().BoolVar(asJSON, "json", false, "one JSON object for each job, one a line")
 	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects)
-	cmd.ValidArgsFunction = completeWaiting(load)
+	cmd.ValidArgsFunction = completeWaiting(load, maxArguments)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withFleet(cmd, load, func(f *fleet.Fleet) error {
 			r := newReport(cmd, *asJSON)

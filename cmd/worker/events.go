@@ -43,6 +43,8 @@ func newEvents() *cobra.Command {
 	cmd.Flags().DurationVar(&o.since, "since", 0, "begin with the events of this time, such as 1h; otherwise with the next one")
 	cmd.Flags().StringVar(&o.job, "job", "", "wait for the event of this job; exit 0 if it completed, else 1")
 	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects)
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("job", completeWaiting(load, 1)))
+	noFiles(cmd, "since")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := load()
 		if err = errors.Join(err, o.validate()); err != nil {

@@ -39,7 +39,9 @@ func newReplay() *cobra.Command {
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "tell which jobs would be submitted, and submit none")
 	cmd.Flags().BoolVar(&o.json, "json", false, "one JSON object for each job, one a line")
 	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects)
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions(reasons(), cobra.ShellCompDirectiveNoFileComp)))
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("reason", completeList(reasons())))
+	noFiles(cmd, "since")
+	cmd.ValidArgsFunction = completeFailed(load, func(event *fleet.Event) bool { return o.fits(event, o.from(time.Now())) })
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := o.validate(args); err != nil {
 			return err
@@ -97,6 +99,10 @@ func (o replayOptions) from(now time.Time) time.Time {
 	return now.Add(-o.since)
 }
 
+func (o replayOptions) fits(event *fleet.Event, from time.Time) bool {
+	return !event.Time.Before(from) && (len(o.reasons) == 0 || slices.Contains(o.reasons, event.Data.Reason))
+}
+
 func (o replayOptions) verb() string {
 	if o.dryRun {
 		return "would be submitted once more"
@@ -120,7 +126,7 @@ func (r *replayer) events(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !r.fits(event) {
+		if !r.fits(event, r.from) {
 			continue
 		}
 		if err := r.one(ctx, event); err != nil {
@@ -137,7 +143,7 @@ func (r *replayer) jobs(ctx context.Context, ids []string) error {
 		switch {
 		case err != nil:
 			err = r.report.tell(job.ID(id), "", "", err)
-		case !r.fits(event):
+		case !r.fits(event, r.from):
 			err = r.report.tell(job.ID(id), fleet.Settled, "", fmt.Errorf("job %s does not fit: %s", id, ending(event)))
 		default:
 			err = r.one(ctx, event)
@@ -147,10 +153,6 @@ func (r *replayer) jobs(ctx context.Context, ids []string) error {
 		}
 	}
 	return nil
-}
-
-func (r *replayer) fits(event *fleet.Event) bool {
-	return !event.Time.Before(r.from) && (len(r.reasons) == 0 || slices.Contains(r.reasons, event.Data.Reason))
 }
 
 // one submits a job once more. The error ends the command; what is wrong with

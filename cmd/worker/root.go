@@ -57,6 +57,11 @@ func newRoot(stop context.Context) *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newRun(stop), newSetup(), newSubmit(), newEvents(), newCheck(), newStatus(), newCancel(), newNow(), newReplay(), newVersion())
+	for _, command := range root.Commands() {
+		if command.ValidArgsFunction == nil { // no argument is the name of a file
+			command.ValidArgsFunction = cobra.NoFileCompletions
+		}
+	}
 	return root
 }
 

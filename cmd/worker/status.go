@@ -42,7 +42,8 @@ func newStatus() *cobra.Command {
 	cmd.Flags().DurationVar(&o.watch, "watch", 0, "look again this often, until it is interrupted; --watch alone means every 2s")
 	cmd.Flags().Lookup("watch").NoOptDefVal = watchEvery.String()
 	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects)
-	cmd.ValidArgsFunction = completeWaiting(load)
+	cmd.ValidArgsFunction = completeWaiting(load, 1)
+	noFiles(cmd, "watch")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if o.watch < 0 {
 			return usageError{fmt.Errorf("--watch %v is negative", o.watch)}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -131,26 +130,4 @@ func TestTablesAlignWhateverTheColour(t *testing.T) {
 	require.NoError(t, table{{"heading that is long"}, {colourful.paint(red, "é"), "1", "rest"}, {"three", "22"}}.print(&out))
 	require.Equal(t, "heading that is long\n\x1b[31mé\x1b[0m      1  rest\nthree  22\n", out.String())
 	require.Equal(t, "x", look{}.paint(red, "x"))
-}
-
-func TestCompletionOffersTheJobsThatWait(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.arm(job.Job{ID: "job-1"}, time.Hour)
-	w.arm(job.Job{ID: "other"}, time.Hour)
-	complete := func(args ...string) string {
-		var out bytes.Buffer
-		root := newRoot(t.Context())
-		root.SetOut(&out)
-		root.SetErr(&out)
-		root.SetArgs(append([]string{"__complete"}, args...))
-		require.NoError(t, root.ExecuteContext(context.Background()))
-		return out.String()
-	}
-	offers := complete("status", "--nats-url", "nats://"+w.addr, "jo")
-	require.Contains(t, offers, "job-1\twaiting until")
-	require.NotContains(t, offers, "other")
-	require.NotContains(t, complete("status", "--nats-url", "nats://"+w.addr, "job-1", ""), "other", "it takes one")
-	require.NotContains(t, complete("status", "--nats-url", "nats://127.0.0.1:1", ""), "other")
-	require.Contains(t, complete("run", "--worker-p"), "--worker-polls")
 }
