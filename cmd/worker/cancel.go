@@ -66,13 +66,13 @@ func repairs(cmd *cobra.Command, asJSON *bool, done string, do repair) {
 	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects)
 	cmd.ValidArgsFunction = completeWaiting(load, maxArguments)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return withFleet(cmd, load, func(f *fleet.Fleet) error {
-			r := newReport(cmd, *asJSON)
+		return withFleet(cmd, load, func(f *fleet.Fleet, p *progress) error {
+			r := newReport(cmd, *asJSON, p)
 			for _, arg := range args {
 				if err := cmd.Context().Err(); err != nil {
 					return errors.Join(errStopped, r.close())
 				}
-				at, err := once(cmd.Context(), func(ctx context.Context) (fleet.Whereabouts, error) { return do(ctx, f, job.ID(arg)) })
+				at, err := do(cmd.Context(), f, job.ID(arg))
 				if err := r.tell(job.ID(arg), at.State, done+was(at), err); err != nil {
 					return err
 				}
@@ -84,13 +84,6 @@ func repairs(cmd *cobra.Command, asJSON *bool, done string, do repair) {
 
 // errStopped is how a command ends that was interrupted.
 var errStopped = errors.New("interrupted; what is not listed was not changed")
-
-// once bounds what is asked of the broker for one job.
-func once[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, confirmLimit)
-	defer cancel()
-	return ask(ctx)
-}
 
 // was tells in which state a job was, where that matters.
 func was(at fleet.Whereabouts) string {

@@ -25,13 +25,19 @@ func newProgress(out io.Writer) *progress {
 	return p
 }
 
-func (p *progress) show(submitted int) {
+// show draws the line anew, if it is time for that.
+func (p *progress) show(text func() string) {
 	now := time.Now()
 	if p.out == nil || now.Before(p.next) {
 		return
 	}
 	p.next, p.open = now.Add(progressEvery), true
-	fmt.Fprintf(p.out, "\r\x1b[K%s submitted…", jobs(submitted))
+	fmt.Fprintf(p.out, "\r\x1b[K%s…", text())
+}
+
+// reading shows how far a long reading has come.
+func (p *progress) reading(read, left int) {
+	p.show(func() string { return fmt.Sprintf("%d of %d messages read", read, read+left) })
 }
 
 // clear makes room for other output.

@@ -105,7 +105,7 @@ func TestReplayWantsToKnowWhich(t *testing.T) {
 func TestAReportTellsWhatIsChangedInPart(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer
-	r := &report{out: &out, errs: &errs, json: true}
+	r := &report{out: &out, errs: &errs, json: true, progress: newProgress(&errs)}
 	require.NoError(t, r.close())
 	leftover := &fleet.LeftoverError{JobID: "a", Err: errors.New("its old event stays: no right")}
 	require.NoError(t, r.tell("a", fleet.Waiting, "", leftover))

@@ -46,7 +46,7 @@ func newReplay() *cobra.Command {
 		if err := o.validate(args); err != nil {
 			return err
 		}
-		return withFleet(cmd, load, func(f *fleet.Fleet) error { return o.replay(cmd, f, args) })
+		return withFleet(cmd, load, func(f *fleet.Fleet, p *progress) error { return o.replay(cmd, f, p, args) })
 	}
 	return cmd
 }
@@ -76,13 +76,15 @@ func (o replayOptions) validate(args []string) error {
 	return nil
 }
 
-func (o replayOptions) replay(cmd *cobra.Command, f *fleet.Fleet, args []string) error {
-	r := &replayer{replayOptions: o, fleet: f, report: newReport(cmd, o.json), from: o.from(time.Now())}
+func (o replayOptions) replay(cmd *cobra.Command, f *fleet.Fleet, p *progress, args []string) error {
+	r := &replayer{replayOptions: o, fleet: f, report: newReport(cmd, o.json, p), from: o.from(time.Now())}
 	run := r.events
 	if len(args) > 0 {
 		run = func(ctx context.Context) error { return r.jobs(ctx, args) }
 	}
-	if err := run(cmd.Context()); err != nil {
+	err := run(cmd.Context())
+	p.clear()
+	if err != nil {
 		return err
 	}
 	if !o.json {
@@ -139,7 +141,7 @@ func (r *replayer) events(ctx context.Context) error {
 // jobs replays jobs by their IDs.
 func (r *replayer) jobs(ctx context.Context, ids []string) error {
 	for _, id := range ids {
-		event, err := once(ctx, func(ctx context.Context) (*fleet.Event, error) { return r.fleet.Replayable(ctx, job.ID(id)) })
+		event, err := r.fleet.Replayable(ctx, job.ID(id))
 		switch {
 		case err != nil:
 			err = r.report.tell(job.ID(id), "", "", err)
@@ -161,7 +163,7 @@ func (r *replayer) one(ctx context.Context, event *fleet.Event) error {
 	if ctx.Err() != nil {
 		return errStopped
 	}
-	_, err := once(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, r.try(ctx, event) })
+	err := r.try(ctx, event)
 	if err == nil {
 		r.count++
 	}

@@ -17,12 +17,13 @@ type report struct {
 	out, errs io.Writer
 	json      bool
 	look      look
+	progress  *progress
 	failed    int // jobs that were left as they are
 	leftovers int // jobs of which something stays that should be gone
 }
 
-func newReport(cmd *cobra.Command, asJSON bool) *report {
-	return &report{out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr(), json: asJSON, look: lookOf(cmd.OutOrStdout())}
+func newReport(cmd *cobra.Command, asJSON bool, p *progress) *report {
+	return &report{out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr(), json: asJSON, look: lookOf(cmd.OutOrStdout()), progress: p}
 }
 
 // tell tells of one job: what was done, or why nothing was, or not all.
@@ -32,6 +33,7 @@ func (r *report) tell(id job.ID, state fleet.State, done string, failure error) 
 		line.Done = r.count(failure)
 		line.Error = failure.Error()
 	}
+	r.progress.clear()
 	var err error
 	switch {
 	case r.json:

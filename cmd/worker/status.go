@@ -48,8 +48,19 @@ func newStatus() *cobra.Command {
 		if o.watch < 0 {
 			return usageError{fmt.Errorf("--watch %v is negative", o.watch)}
 		}
-		return withFleet(cmd, load, func(f *fleet.Fleet) error {
-			err := o.repeat(cmd, func(ctx context.Context) error { return o.tell(ctx, cmd.OutOrStdout(), f, args) })
+		return withFleet(cmd, load, func(f *fleet.Fleet, p *progress) error {
+			look := func(ctx context.Context) (answer, error) { return statusOfAll(ctx, f) }
+			if len(args) > 0 {
+				look = func(ctx context.Context) (answer, error) { return statusOfOne(ctx, f, job.ID(args[0])) }
+			}
+			err := o.repeat(cmd, func(ctx context.Context) error {
+				a, err := look(ctx)
+				p.clear()
+				if err != nil {
+					return err
+				}
+				return o.print(cmd.OutOrStdout(), a)
+			})
 			return stoppedAsAsked(cmd.Context(), err)
 		})
 	}
@@ -79,22 +90,25 @@ func (o statusOptions) repeat(cmd *cobra.Command, look func(context.Context) err
 	}
 }
 
-func (o statusOptions) tell(ctx context.Context, out io.Writer, f *fleet.Fleet, args []string) error {
+// statusOfAll tells of all jobs.
+func statusOfAll(ctx context.Context, f *fleet.Fleet) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, confirmLimit)
 	defer cancel()
-	if len(args) > 0 {
-		at, err := f.Find(ctx, job.ID(args[0]))
-		if err != nil {
-			return err
-		}
-		return o.print(out, newJobStatus(at))
-	}
 	census, err := f.Count(ctx)
 	settled, settledErr := f.Settled(ctx, time.Now().Add(-settledWithin))
 	if err := errors.Join(err, settledErr); err != nil {
-		return err
+		return nil, err
 	}
-	return o.print(out, newFleetStatus(census, settled))
+	return newFleetStatus(census, settled), nil
+}
+
+// statusOfOne tells of one job, which may have to be searched for.
+func statusOfOne(ctx context.Context, f *fleet.Fleet, id job.ID) (answer, error) {
+	at, err := f.Find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return newJobStatus(at), nil
 }
 
 // answer is what status has to say, as JSON or for people.
@@ -109,8 +123,9 @@ func (o statusOptions) print(out io.Writer, a answer) error {
 	return a.table(lookOf(out)).print(out)
 }
 
-// withFleet connects and runs a command that works on the jobs of all pods.
-func withFleet(cmd *cobra.Command, load loading, run func(*fleet.Fleet) error) error {
+// withFleet connects and runs a command that works on the jobs of all pods. It
+// shows the progress of what takes long, until the command clears it.
+func withFleet(cmd *cobra.Command, load loading, run func(*fleet.Fleet, *progress) error) error {
 	cfg, err := load()
 	if err != nil {
 		return err
@@ -120,5 +135,7 @@ func withFleet(cmd *cobra.Command, load loading, run func(*fleet.Fleet) error) e
 		return err
 	}
 	defer c.nc.Close()
-	return run(fleet.New(c.js, c.names))
+	p := newProgress(cmd.ErrOrStderr())
+	defer p.clear()
+	return run(fleet.New(c.js, c.names).Telling(p.reading), p)
 }

@@ -106,7 +106,7 @@ func (s *submitter) confirm(a attempt) {
 		if ack.Duplicate {
 			s.twice++
 		}
-		s.progress.show(s.sent)
+		s.progress.show(func() string { return jobs(s.sent) + " submitted" })
 	case err := <-a.ack.Err():
 		s.report(a.id, err)
 	}

@@ -21,6 +21,13 @@ const recheckEvery = 100 * time.Millisecond
 // event then.
 const submissionPatience = 2 * time.Second
 
+// publishLimit bounds the wait for the broker's decision on one message.
+const publishLimit = 10 * time.Second
+
+// maxTaken is how often a job may change between a look at it and a publish,
+// before it is told that the broker refuses the message.
+const maxTaken = 100
+
 // SettledError means that a job has its terminal event already.
 type SettledError struct {
 	Event *Event
@@ -76,7 +83,7 @@ func (f *Fleet) Cancel(ctx context.Context, id job.ID) (Whereabouts, error) {
 // announce publishes a job's canceled event, unless it has one, and returns its
 // sequence.
 func (f *Fleet) announce(ctx context.Context, id job.ID) (at Whereabouts, event uint64, err error) {
-	for {
+	for tries := 1; ; tries++ {
 		at, err = f.Find(ctx, id)
 		switch {
 		case err != nil:
@@ -96,7 +103,7 @@ func (f *Fleet) announce(ctx context.Context, id job.ID) (at Whereabouts, event 
 			return Whereabouts{}, 0, err
 		}
 		ack, err := f.publish(ctx, msg)
-		if consumer.IsTaken(err) { // settled in the meantime, and by whom is to be told
+		if consumer.IsTaken(err) && tries < maxTaken { // settled in the meantime, and by whom is to be told
 			continue
 		}
 		if err != nil {
@@ -192,6 +199,8 @@ func (f *Fleet) removeSubmission(ctx context.Context, c *carrier) (gone bool, er
 // publish publishes a message whose place the broker checks, until the broker
 // has decided.
 func (f *Fleet) publish(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+	ctx, cancel := context.WithTimeout(ctx, publishLimit)
+	defer cancel()
 	for {
 		ack, err := f.js.PublishMsg(ctx, msg)
 		if !consumer.IsUndecided(err) {

@@ -118,15 +118,22 @@ func (f *Fleet) lookUp(ctx context.Context, id job.ID) (*found, error) {
 	return at, err
 }
 
+// searchLimit bounds a search among all submissions: some million of them.
+const searchLimit = 2 * time.Minute
+
 // search looks for a job among all submissions.
 func (f *Fleet) search(ctx context.Context, id job.ID) (*found, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, f.searchLimit, fmt.Errorf("given up after %v", f.searchLimit))
+	defer cancel()
+	read, left := 0, 0
 	for msg, err := range f.messages(ctx, f.names.Jobs(), ">", time.Time{}) {
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("it is none of the %d submissions that were searched, and %d are left: %w", read, left, err)
 		}
 		if c, err := f.readSubmission(msg); err == nil && c.job.ID == id {
 			return &found{carrier: c}, nil
 		}
+		read, left = read+1, behind(msg.Header)
 	}
 	return nil, nil //nolint:nilnil // nothing found is no error
 }

@@ -16,17 +16,31 @@ import (
 )
 
 // Fleet is the jobs of all pods as the broker holds them. It is safe for
-// concurrent use, keeps nothing, and makes no request twice.
+// concurrent use, keeps nothing, and makes no request twice. Each request is
+// bounded by itself; a caller bounds all of a call by its context.
 type Fleet struct {
 	js    jetstream.JetStream
 	names consumer.Names
 
 	answerLimit time.Duration // of one answer of the broker
+	searchLimit time.Duration // of a search among all submissions
+	progress    Progress      // nil for none
 }
+
+// Progress is told of each message of a long reading: how many have been read,
+// and how many are left. The reading waits for it.
+type Progress func(read, left int)
 
 // New returns a fleet that is read through js, which the caller owns.
 func New(js jetstream.JetStream, names consumer.Names) *Fleet {
-	return &Fleet{js: js, names: names, answerLimit: answerLimit}
+	return &Fleet{js: js, names: names, answerLimit: answerLimit, searchLimit: searchLimit}
+}
+
+// Telling is the fleet, telling of its long readings.
+func (f *Fleet) Telling(progress Progress) *Fleet {
+	other := *f
+	other.progress = progress
+	return &other
 }
 
 // Count tells how many jobs are in which state; see [consumer.Count].

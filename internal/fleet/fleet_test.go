@@ -66,6 +66,46 @@ func TestASubmissionIsFoundWhateverItsSubject(t *testing.T) {
 	require.ErrorIs(t, err, fleet.ErrUnknown)
 }
 
+func TestLongReadingsTellHowFarTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const count = 700 // more than are read at once
+	for i := range count {
+		w.submit("jobs.submit", fmt.Sprint("other-", i))
+		w.settle(job.EventData{JobID: job.ID(fmt.Sprint("failed-", i)), Status: job.OutcomeFailed})
+	}
+	told := 0
+	f := w.Telling(func(read, left int) {
+		told++
+		require.Equal(t, told, read)
+		require.Equal(t, count-told, left)
+	})
+	_, err := f.Find(t.Context(), "a")
+	require.ErrorIs(t, err, fleet.ErrUnknown)
+	require.Equal(t, count, told)
+	told = 0
+	ids, err := list(t.Context(), f)
+	require.NoError(t, err)
+	require.Len(t, ids, count)
+	require.Equal(t, count, told)
+}
+
+// TestASearchThatTakesTooLongTellsHowFarItCame: that the job is unknown it
+// cannot say.
+func TestASearchThatTakesTooLongTellsHowFarItCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 4 {
+		w.submit("jobs.submit", fmt.Sprint("other-", i))
+	}
+	f := w.through(map[string]limits{"DIRECT.GET.JOBS": func(answer int) int {
+		return []int{-1, 3}[answer]
+	}})
+	_, err := f.Impatient(patience).Hurried(silence).Find(t.Context(), "a")
+	require.NotErrorIs(t, err, fleet.ErrUnknown)
+	require.EqualError(t, err, "job a: it is none of the 3 submissions that were searched, and 1 are left: read stream JOBS: given up after 1s")
+}
+
 func TestSettledCountsEventsByOutcome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

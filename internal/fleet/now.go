@@ -30,7 +30,7 @@ func (e *NotWaitingError) Error() string {
 // sees to it that the timer does not fire as well: the due message is taken only
 // as long as the same timer stands, and removes it.
 func (f *Fleet) Now(ctx context.Context, id job.ID) (Whereabouts, error) {
-	for {
+	for tries := 1; ; tries++ {
 		at, err := f.Find(ctx, id)
 		if err != nil {
 			return at, err
@@ -48,7 +48,7 @@ func (f *Fleet) Now(ctx context.Context, id job.ID) (Whereabouts, error) {
 			msg.Header.Set(consumer.HeaderTraceparent, at.Job.Traceparent)
 		}
 		_, err = f.publish(ctx, msg)
-		if consumer.IsTaken(err) { // it has fired, or was armed anew
+		if consumer.IsTaken(err) && tries < maxTaken { // it has fired, or was armed anew
 			continue
 		}
 		if err != nil {

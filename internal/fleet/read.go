@@ -34,17 +34,20 @@ func (f *Fleet) messages(ctx context.Context, stream, subject string, since time
 		from = jetstreamext.GetBatchStartTime(since)
 	}
 	return func(yield func(*jetstream.RawStreamMsg, error) bool) {
+		read := 0
 		for more := true; more; {
 			more = false
 			for msg, err := range f.page(ctx, stream, batch, subject, from) {
 				if more && errors.Is(err, errBrokenOff) && ctx.Err() == nil {
 					break // what it has brought is progress; the rest is asked for again
 				}
-				if !yield(msg, err) {
+				if !yield(msg, err) || err != nil {
 					return
 				}
-				if err == nil {
-					from, more = jetstreamext.GetBatchSeq(msg.Sequence+1), behind(msg.Header) > 0
+				read++
+				from, more = jetstreamext.GetBatchSeq(msg.Sequence+1), behind(msg.Header) > 0
+				if f.progress != nil {
+					f.progress(read, behind(msg.Header))
 				}
 			}
 		}
@@ -111,9 +114,9 @@ func (f *Fleet) ask(ctx context.Context, stream string, request func(context.Con
 // unfinished is an error unless an answer that ended with a message, or with
 // none, was a whole one.
 func unfinished(ctx context.Context, stream string, last *jetstream.RawStreamMsg) error {
-	over := ctx.Err()
+	over := context.Cause(ctx)
 	switch {
-	case errors.Is(over, context.Canceled):
+	case over != nil && !errors.Is(over, context.DeadlineExceeded): // by the caller, who has a reason
 		return over
 	case last == nil:
 		return unanswered("DIRECT.GET."+stream, context.DeadlineExceeded)
