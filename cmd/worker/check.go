@@ -19,7 +19,7 @@ func newCheck() *cobra.Command {
 		Short: "Try each dependency as run would, and say what to do about what is wrong",
 		Long: "check tries the broker with its streams and permissions, the job API with the credentials, and the bucket with\n" +
 			"a small object that it deletes again. It takes no job and creates no stream. It needs the settings of run.",
-		Example: "  S3_BUCKET=results NITRO_CLIENT_ID=… NITRO_CLIENT_SECRET=… worker check --nats-url nats://nats:4222",
+		Example: "  S3_BUCKET=results NITRO_API_TOKEN_FILE=nitro-token worker check",
 		Args:    noArguments,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object for each thing that was tried, one a line")

@@ -35,7 +35,7 @@ func newEvents() *cobra.Command {
 			"interrupted. With --job it waits for one job, which may have settled already. A submission of that job\n" +
 			"that the worker rejects ends it too; one that was rejected before counts if --since reaches back to it.",
 		Example: "  worker events --since 1h\n" +
-			"  worker events --json | jq .data.status\n" +
+			"  worker events --json --since 1h > events.jsonl\n" +
 			"  worker events --job 01234567-89ab-cdef-0123-456789abcdef && echo completed",
 		Args: noArguments,
 	}

@@ -87,7 +87,7 @@ func newRun(stop context.Context) *cobra.Command {
 			"required, and credentials of the job API: NITRO_CLIENT_ID and NITRO_CLIENT_SECRET, or NITRO_API_TOKEN.\n" +
 			"The AWS SDK's own variables say how to reach S3: AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,\n" +
 			"AWS_PROFILE, AWS_ENDPOINT_URL_S3, AWS_CA_BUNDLE and so on.",
-		Example: "  S3_BUCKET=results NITRO_CLIENT_ID=… NITRO_CLIENT_SECRET=… worker run --nats-url nats://nats:4222",
+		Example: "  S3_BUCKET=results NITRO_API_TOKEN_FILE=nitro-token worker run",
 		Args:    noArguments,
 	}
 	load := withSettings(cmd)
@@ -105,7 +105,7 @@ func newSetup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "setup",
 		Short:   "Create the streams and consumers that are missing, and exit",
-		Example: "  worker setup --nats-url nats://nats:4222 --worker-stream-replicas 3",
+		Example: "  worker setup --worker-events-max-age 168h",
 		Args:    noArguments,
 	}
 	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects, config.SectionStreams)

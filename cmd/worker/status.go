@@ -35,7 +35,7 @@ func newStatus() *cobra.Command {
 			"and settled in the last hour. With an ID it tells where that job is. It asks the broker and changes nothing.",
 		Example: "  worker status\n" +
 			"  worker status --watch\n" +
-			"  worker status --json 01234567-89ab-cdef-0123-456789abcdef | jq .state",
+			"  worker status --json 01234567-89ab-cdef-0123-456789abcdef",
 		Args: jobIDs(0, 1),
 	}
 	cmd.Flags().BoolVar(&o.json, "json", false, "one JSON object a line")
