@@ -257,3 +257,21 @@ func TestProducersAndSubscribersMayDoNoMore(t *testing.T) {
 	require.NoError(t, nc.Publish("jobs.submit", nil))
 	require.ErrorContains(t, <-problems, "jobs.submit", "the subscription is permitted, the submission is not")
 }
+
+// TestARefusedReadIsNotTakenForNothing: the broker gives no answer to what it
+// refuses.
+func TestARefusedReadIsNotTakenForNothing(t *testing.T) {
+	t.Parallel()
+	w := permittedWorld(t, "operator", "$JS.API.DIRECT.GET.JOBS_EVENTS")
+	w.start(as("worker")).ready()
+	w.add(simulator.Job{ID: "failed", Outcome: simulator.Failed})
+	w.event("failed")
+	var commands []*process
+	for _, args := range [][]string{{"status"}, {"status", "failed"}, {"replay", "--since", "1h", "--dry-run"}} {
+		commands = append(commands, w.launch(worker, as("operator"), args...))
+	}
+	for _, p := range commands {
+		require.Equal(t, 1, p.status(), p.out)
+		require.Contains(t, p.out.String(), "refuses this user $JS.API.DIRECT.GET.JOBS_EVENTS")
+	}
+}
