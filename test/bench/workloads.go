@@ -39,8 +39,8 @@ func (w workload) row() figures.Row {
 func workloads(s *settings) []workload {
 	list := []workload{
 		small(s, "small-2k", 2*kib, servers.S3), small(s, "small-100k", 100*kib, servers.S3),
-		known(s, "known-4m", 4*mib, 512), known(s, "known-64m", 64*mib, 64), known(s, "known-2g", 2*gib, 16),
-		unknown(s, "chunked-4m", 4*mib, 512), unknown(s, "chunked-64m", 64*mib, 64), unknown(s, "chunked-2g", 2*gib, 16),
+		known(s, "known-4m", 4*mib, 2048), known(s, "known-64m", 64*mib, 128), known(s, "known-2g", 2*gib, 16),
+		unknown(s, "chunked-4m", 4*mib, 1024), unknown(s, "chunked-64m", 64*mib, 64), unknown(s, "chunked-2g", 2*gib, 16),
 		payload(s), latency(s), sixtySeconds(s), million(s),
 	}
 	for _, pods := range []int{1, 2, 4, 8} {
