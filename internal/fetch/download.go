@@ -108,7 +108,10 @@ func (d *download) Read(b []byte) (int, error) {
 		if d.response == nil {
 			d.client.metrics.resumes.Inc()
 			d.log.Debug("resuming a download", zap.Int64("offset", d.offset), zap.Error(d.broken))
-			if d.err = d.connect(deadline); d.err != nil {
+			if d.err = d.connect(deadline); errors.Is(d.err, errEndsHere) {
+				d.err = io.EOF
+			}
+			if d.err != nil {
 				break
 			}
 		}
@@ -170,7 +173,8 @@ func (d *download) hangUp() {
 
 // conclude tells the end of the file from a break.
 func (d *download) conclude(err error) {
-	whole := d.offset == d.total || d.total < 0 && errors.Is(err, io.EOF)
+	ended := err == io.EOF //nolint:errorlint // only the bare io.EOF is an end
+	whole := d.offset == d.total || d.total < 0 && ended
 	switch {
 	case d.ctx.Err() != nil:
 		d.err = interruption(d.ctx)
@@ -178,7 +182,7 @@ func (d *download) conclude(err error) {
 		d.err = io.EOF
 	case d.total >= 0 && d.offset > d.total:
 		d.err = &job.Unavailable{Err: errors.New("the download is longer than was announced")}
-	case errors.Is(err, io.EOF):
+	case ended:
 		d.broken = io.ErrUnexpectedEOF
 	default:
 		d.broken = err

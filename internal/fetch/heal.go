@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -34,8 +33,8 @@ func resumeDelay(tries int) time.Duration {
 }
 
 // connect opens a connection that goes on at the offset. It tries until the
-// deadline; then the error is the last real one. io.EOF means that there is
-// nothing to go on with, and that the file is whole.
+// deadline; then the error is the last real one. errEndsHere means that there
+// is nothing to go on with, and that the file is whole.
 func (d *download) connect(deadline time.Time) error {
 	for {
 		if err := d.pause(resumeDelay(max(d.tries, d.brief-maxBrief)), deadline); err != nil {
@@ -64,7 +63,7 @@ func (d *download) connect(deadline time.Time) error {
 func final(err error) bool {
 	_, failure := errors.AsType[*job.Failure](err)
 	_, waits := errors.AsType[*job.Unavailable](err)
-	return failure || waits || job.IsRefused(err) || errors.Is(err, io.EOF)
+	return failure || waits || job.IsRefused(err) || errors.Is(err, errEndsHere)
 }
 
 // pause waits before the next try, or reports that there is no time for one.

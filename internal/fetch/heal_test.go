@@ -69,7 +69,7 @@ func TestDownloadHeals(t *testing.T) {
 		"stalled before a byte":   {sends(digits, 0, errStall), sendsAll(digits)},
 		"broken before a byte":    {sends(digits, 0, errReset), sendsAll(digits)},
 		"a byte at a time":        {sends(digits, 1, errReset)},
-		"no connection":           {breaks(errReset), breaks(errReset), sendsAll(digits)},
+		"no connection":           {breaks(errReset), breaks(io.EOF), sendsAll(digits)},
 		"no connection to resume": {sends(digits, 4, errReset), breaks(errReset), breaks(errReset), sends(digits, 3, errReset), sendsAll(digits)},
 		"host in trouble":         {says(503), says(500), says(429), says(408), says(302), sendsAll(digits)},
 		"trouble when resuming":   {sends(digits, 4, errReset), says(503), says(429), sendsAll(digits)},
@@ -217,6 +217,14 @@ func TestDownloadOfUnknownLengthIsResumed(t *testing.T) {
 		return respond(206, strings.NewReader(digits[4:]), "Content-Range", "bytes 4-9/*", "Last-Modified", "yesterday"), nil
 	}
 	heal(t, nil, script(start, rest), requireWhole)
+	// A host that closes a new connection before it answers has not said that the
+	// file ends where the last one broke.
+	heal(t, nil, script(start, breaks(io.EOF), rest), requireWhole)
+	heal(t, nil, script(start, breaks(io.EOF)), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
+		requireUnavailable(t, err)
+		require.NotErrorIs(t, err, io.EOF)
+		require.NotErrorIs(t, err, job.ErrLength)
+	})
 
 	// Only the end of the last chunk was missing.
 	all := func(req *http.Request) (*http.Response, error) {

@@ -1,15 +1,19 @@
 package fetch
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 )
 
+// errEndsHere is the file host's word that there is nothing behind the offset. It
+// is no io.EOF, which a broken connection may end with too.
+var errEndsHere = errors.New("the file ends here")
+
 // accept judges the file host's answer to a try: nil if it goes on exactly at
-// the offset, io.EOF if it says that the file ends there.
+// the offset, errEndsHere if it says that the file ends there.
 func (d *download) accept(r *response) error {
 	switch code := r.StatusCode; code {
 	case http.StatusOK:
@@ -65,7 +69,7 @@ func (d *download) acceptRange(r *response) error {
 func (d *download) acceptEnd(r *response) error {
 	total, err := strconv.ParseInt(strings.TrimPrefix(r.Header.Get("Content-Range"), "bytes */"), 10, 64)
 	if err == nil && d.total < 0 && d.version.validator() != "" && total == d.offset {
-		return io.EOF
+		return errEndsHere
 	}
 	return d.stuck("the file host has no more")
 }

@@ -18,6 +18,9 @@ const drainLimit = 64 << 10
 // errStalled ends a request whose body brings no byte for too long.
 var errStalled = errors.New("the connection stalled")
 
+// errNoAnswer is a connection that ended before the answer began.
+var errNoAnswer = errors.New("the connection was closed before an answer came")
+
 // request is one HTTP request. Limits are how long it may take to be opened,
 // how long its body may then bring no byte, and how few bytes on average.
 type request struct {
@@ -63,6 +66,9 @@ func send(ctx context.Context, client *http.Client, r request) (*response, error
 	}
 	req.Header = r.header
 	resp, err := client.Do(req) //nolint:bodyclose // the response closes it
+	if errors.Is(err, io.EOF) {
+		err = errNoAnswer // net/http's io.EOF must not pass for the end of a body
+	}
 	if err != nil {
 		return nil, abandon(err)
 	}
