@@ -46,8 +46,7 @@ func Conclude(j job.Job, data job.EventData) job.EventData {
 // only as the job's first, or in the place of the one that the job replaces;
 // see [IsTaken].
 func EventMessage(names Names, j job.Job, data job.EventData) (*nats.Msg, error) {
-	msg, err := eventMessage(job.NewEvent(string(j.ID), data, j.Traceparent), names.Event(data.Status, j.ID),
-		expectation{filter: names.AnyEvent(j.ID), sequence: j.Replaces})
+	msg, err := eventMessage(job.NewEvent(string(j.ID), data, j.Traceparent), names.Event(data.Status, j.ID), firstEvent(names, j))
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +57,11 @@ func EventMessage(names Names, j job.Job, data job.EventData) (*nats.Msg, error)
 	header, err := json.Marshal(to)
 	msg.Header.Set(headerDestination, string(header))
 	return msg, err
+}
+
+// firstEvent is that no event of the job stands but the one to replace.
+func firstEvent(names Names, j job.Job) expectation {
+	return expectation{stream: names.Events(), filter: names.AnyEvent(j.ID), sequence: j.Replaces}
 }
 
 func eventMessage(event job.Event, subject string, expected expectation) (*nats.Msg, error) {
@@ -115,7 +119,7 @@ func (b broker) tryAnnounce(ctx context.Context, j job.Job, data job.EventData) 
 	if err != nil {
 		return err
 	}
-	return b.publish(ctx, msg)
+	return b.publish(ctx, msg, firstEvent(b.names, j))
 }
 
 // supersede deletes the events of a job that stand before the one of that

@@ -72,16 +72,16 @@ func (b broker) arm(ctx context.Context, j job.Job, at time.Time, inHand expecta
 	msg.Header.Set(headerSchedule, scheduleAt+at.UTC().Format(time.RFC3339Nano))
 	msg.Header.Set(headerScheduleTarget, b.names.Due(j.ID))
 	inHand.set(msg)
-	return b.publish(ctx, msg)
+	return b.publish(ctx, msg, inHand)
 }
 
 // carriedBy is what stands under a job's name while a message of its carries
 // it.
 func (b broker) carriedBy(l lane, id job.ID, sequence uint64) expectation {
 	if l == due {
-		return expectation{filter: b.names.Due(id), sequence: sequence}
+		return expectation{stream: b.names.Wait(), filter: b.names.Due(id), sequence: sequence}
 	}
-	return expectation{filter: b.names.OnItsWay(id)}
+	return expectation{stream: b.names.Wait(), filter: b.names.OnItsWay(id)}
 }
 
 // announceRejected publishes the event of a message that could not be taken, or
@@ -90,7 +90,8 @@ func (b broker) carriedBy(l lane, id job.ID, sequence uint64) expectation {
 // anew, with its sequences from 1 again: that one is superseded.
 func (b broker) announceRejected(ctx context.Context, event job.Event, meta *nats.MsgMetadata) error {
 	subject := b.names.Rejected(meta.Stream, meta.Sequence.Stream)
-	err := b.publishEvent(ctx, event, subject, expectation{filter: subject})
+	expected := expectation{stream: b.names.Events(), filter: subject}
+	err := b.publishEvent(ctx, event, subject, expected)
 	for errors.Is(err, errTaken) {
 		var standing *nats.Msg
 		if standing, err = b.last(ctx, b.names.Events(), subject); err != nil {
@@ -99,7 +100,8 @@ func (b broker) announceRejected(ctx context.Context, event job.Event, meta *nat
 		if standing != nil && isEventOf(standing.Data, meta.Timestamp) {
 			return errTaken
 		}
-		err = b.publishEvent(ctx, event, subject, expectation{filter: subject, sequence: sequenceOf(standing)})
+		expected.sequence = sequenceOf(standing)
+		err = b.publishEvent(ctx, event, subject, expected)
 	}
 	return err
 }
@@ -115,7 +117,7 @@ func (b broker) publishEvent(ctx context.Context, event job.Event, subject strin
 	if err != nil {
 		return err
 	}
-	return b.publish(ctx, msg)
+	return b.publish(ctx, msg, expected)
 }
 
 func newMessage(subject string, body []byte, traceparent string) *nats.Msg {
@@ -128,10 +130,10 @@ func newMessage(subject string, body []byte, traceparent string) *nats.Msg {
 }
 
 // expectation makes the broker refuse a message unless sequence is that of the
-// last one under filter; 0 means that none stands there.
+// last one of the stream under filter; 0 means that none stands there.
 type expectation struct {
-	filter   string
-	sequence uint64
+	stream, filter string
+	sequence       uint64
 }
 
 func (e expectation) set(msg *nats.Msg) {
@@ -142,17 +144,35 @@ func (e expectation) set(msg *nats.Msg) {
 // publish sends msg until the broker has stored it. A try that was not
 // answered may have been stored all the same; for a message that must be the
 // first, the next try then finds it taken, by itself.
-func (b broker) publish(ctx context.Context, msg *nats.Msg) error {
+func (b broker) publish(ctx context.Context, msg *nats.Msg, expected expectation) error {
 	return b.insist(ctx, "publish to "+msg.Subject, func(ctx context.Context) error {
 		_, err := b.js.PublishMsg(ctx, msg)
 		switch {
 		case isAPIError(err, codeWrongSequence):
-			return errTaken
+			return b.confirmTaken(ctx, expected)
 		case isRefusal(err):
 			return fmt.Errorf("%w: %w", errRefused, err)
 		}
 		return err
 	})
+}
+
+// errUnconfirmed is a refusal that nothing bears out: it is tried again.
+var errUnconfirmed = errors.New("the broker refuses the message for another one that does not stand there")
+
+// confirmTaken returns errTaken if what stands under the expectation's filter is
+// not what was expected. The broker's word alone is not enough to let a job go:
+// it gives the same one when it cannot read its store, and a leader that is lost
+// takes along what it had refused others for.
+func (b broker) confirmTaken(ctx context.Context, expected expectation) error {
+	standing, err := lastUnder(ctx, b.nc, expected.stream, expected.filter)
+	switch {
+	case err != nil:
+		return err
+	case sequenceOf(standing) == expected.sequence:
+		return errUnconfirmed
+	}
+	return errTaken
 }
 
 // isRefusal tells an answer that blames the message from one that may pass.

@@ -184,7 +184,7 @@ func (w *Worker) arm(d *delivery, j job.Job, c conclusion) error {
 	at := time.Now().Add(c.delay)
 	err := w.broker.arm(ctx, j, at, w.broker.carriedBy(d.lane, j.ID, d.meta.Sequence.Stream))
 	if errors.Is(err, errTaken) && d.lane == due {
-		err = w.armAnew(ctx, j, at)
+		err = w.armAnew(ctx, d, j, at)
 	}
 	if errors.Is(err, errTaken) {
 		w.metrics.duplicates.WithLabelValues("waiting").Inc()
@@ -200,7 +200,7 @@ func (w *Worker) arm(d *delivery, j job.Job, c conclusion) error {
 // Somebody cancelled the job, or it is on its way in another message: then it
 // returns errTaken. Or somebody deleted the stream, and this worker has the
 // last of the job in hand.
-func (w *Worker) armAnew(ctx context.Context, j job.Job, at time.Time) error {
+func (w *Worker) armAnew(ctx context.Context, d *delivery, j job.Job, at time.Time) error {
 	settled, err := w.broker.hasEvent(ctx, j)
 	if err != nil {
 		return err
@@ -208,7 +208,18 @@ func (w *Worker) armAnew(ctx context.Context, j job.Job, at time.Time) error {
 	if settled {
 		return errTaken
 	}
-	return w.broker.arm(ctx, j, at, w.broker.carriedBy(fresh, j.ID, 0))
+	err = w.broker.arm(ctx, j, at, w.broker.carriedBy(fresh, j.ID, 0))
+	if !errors.Is(err, errTaken) {
+		return err
+	}
+	standing, lookErr := w.broker.last(ctx, w.broker.names.Wait(), w.broker.names.OnItsWay(j.ID))
+	if sequenceOf(standing) == d.meta.Sequence.Stream {
+		lookErr = errUnconfirmed // it is the message in hand that stands
+	}
+	if lookErr != nil {
+		return lookErr
+	}
+	return err
 }
 
 // publish completes the event and has the broker store it as the job's only
