@@ -52,7 +52,7 @@ fuzz: ## Run every fuzz target for FUZZTIME each
 	@for package in $$(go list ./internal/...); do \
 	  for target in $$(go test -list='^Fuzz' $$package | grep '^Fuzz' || true); do \
 	    echo "$$package $$target"; \
-	    go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) $$package || exit 1; \
+	    go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=100x $$package || exit 1; \
 	  done; \
 	done
 
