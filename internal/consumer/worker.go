@@ -21,6 +21,8 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
+
+	"github.com/jobferry/jobferry/internal/crew"
 )
 
 // handBackLimit is what a worker takes beyond its drain timeout to hand back
@@ -52,7 +54,7 @@ type Worker struct {
 	working  context.Context // ends when work under way has to stop
 	settling context.Context // ends when nothing more can be published
 	inHand   sync.WaitGroup
-	next     chan message // to a goroutine that has nothing in hand
+	crew     *crew.Crew // carries the messages
 
 	repairing sync.Mutex
 }
@@ -74,7 +76,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		polling:  semaphore.NewWeighted(int64(cfg.Polls)),
 		berths:   newBerths(cfg.Transfers),
 		throttle: &throttle{backoff: cfg.Backoff},
-		next:     make(chan message),
+		crew:     crew.New(),
 	}
 	w.slots = newSlots(cfg.Polls, cfg.PollRate > 0, w.berths.places)
 	w.broker.repair = w.repair
@@ -95,6 +97,7 @@ func (w *Worker) Run(ctx, stop context.Context) error {
 	w.taking = ctx
 	w.working, stopWorking = context.WithCancelCause(context.WithoutCancel(ctx))
 	w.settling, stopSettling = context.WithCancelCause(context.WithoutCancel(ctx))
+	defer w.crew.Dismiss()
 	defer stopSettling(errDraining)
 	defer stopWorking(errDraining)
 	defer context.AfterFunc(stop, func() { stopSettling(errDraining) })()
@@ -190,29 +193,13 @@ func (w *Worker) repair(ctx context.Context) {
 	}
 }
 
-// handle takes over a message and its poll slot. A goroutine that has carried
-// one message carries the next: its stack has grown to what the S3 client
-// needs, and growing one for every job took an eighth of the worker's time.
+// handle takes over a message and its poll slot.
 func (w *Worker) handle(m message) {
 	w.inHand.Add(1)
-	select {
-	case w.next <- m:
-	default:
-		go w.carryOn(m)
-	}
-}
-
-// carryOn carries a message and then others, until the worker ends.
-func (w *Worker) carryOn(m message) {
-	for {
+	w.crew.Go(func() {
+		defer w.inHand.Done()
 		w.carry(m)
-		w.inHand.Done()
-		select {
-		case m = <-w.next:
-		case <-w.settling.Done():
-			return
-		}
-	}
+	})
 }
 
 // drain waits for what is in hand: for the drain timeout as long as it works,

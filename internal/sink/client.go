@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"github.com/jobferry/jobferry/internal/crew"
 )
 
 // The limits of a connection. None is over a whole upload: a large one may
@@ -36,6 +38,7 @@ type Store struct {
 	cfg       Config
 	client    *s3.Client
 	transport *http.Transport
+	crew      *crew.Crew // has the stacks for the SDK
 	buffers   *buffers
 	metrics   *metrics
 	log       *zap.Logger
@@ -90,12 +93,16 @@ func open(cfg Config, chain aws.Config, log *zap.Logger, reg prometheus.Register
 	return &Store{
 		cfg: cfg, transport: transport, metrics: m, log: log,
 		client:  s3.NewFromConfig(chain, options(cfg, m)),
+		crew:    crew.New(),
 		buffers: lent,
 	}, nil
 }
 
 // Close lets go of the connections that are idle. Uploads must have ended.
-func (s *Store) Close() { s.transport.CloseIdleConnections() }
+func (s *Store) Close() {
+	s.crew.Dismiss()
+	s.transport.CloseIdleConnections()
+}
 
 func options(cfg Config, m *metrics) func(*s3.Options) {
 	return func(o *s3.Options) {
@@ -104,6 +111,7 @@ func options(cfg Config, m *metrics) func(*s3.Options) {
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.ClientLogMode = 0
+		o.EndpointResolverV2 = &endpointCache{rules: o.EndpointResolverV2}
 		o.APIOptions = append(o.APIOptions, m.observe)
 		o.Credentials = namedCredentials{o.Credentials}
 	}

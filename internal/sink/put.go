@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/jobferry/jobferry/internal/job"
 )
@@ -54,9 +55,12 @@ func (s *Store) store(ctx context.Context, a attributes, st *stream) (job.Object
 
 // putStream sends a source of known size in a single request.
 func (s *Store) putStream(ctx context.Context, a attributes, st *stream) (job.Object, error) {
+	body := newChunkedBody(metered{st, s.metrics.bytes}, st.size, st.checksum)
 	input := a.putInput()
-	input.ContentLength = &st.size
-	out, err := s.client.PutObject(ctx, input, withTrailer(st, s.metrics.bytes))
+	input.Body, input.ContentLength = body, &body.length
+	var out *s3.PutObjectOutput
+	var err error
+	s.crew.Do(func() { out, err = s.client.PutObject(ctx, input, withTrailer(st.size)) })
 	if err != nil {
 		return job.Object{}, s.classify(opPutObject, a.location, err)
 	}

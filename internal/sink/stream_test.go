@@ -86,10 +86,10 @@ func TestChunkedBodyKnowsItsLength(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{0, 1, 15, 16, 255, 256, 4095, 4096, 1 << 20} {
 		st := newStream(pdf(pattern(size), size))
-		body, length := chunkedBody(st, size, st.checksum)
+		body := newChunkedBody(st, size, st.checksum)
 		got, err := io.ReadAll(iotest.HalfReader(body))
 		require.NoError(t, err)
-		require.Len(t, got, int(length), "size %d", size)
+		require.Len(t, got, int(body.length), "size %d", size)
 
 		want, _ := io.ReadAll(pattern(size))
 		head, tail := fmt.Sprintf("%x\r\n", size), "\r\n0\r\n"
@@ -101,11 +101,46 @@ func TestChunkedBodyKnowsItsLength(t *testing.T) {
 	}
 }
 
+// TestChunkedBodyComesInOnePiece, when there is room for it and the source
+// delivers what it has: each piece is a write to the store's connection.
+func TestChunkedBodyComesInOnePiece(t *testing.T) {
+	t.Parallel()
+	st := newStream(pdf(pattern(100), 100))
+	body := newChunkedBody(st, 100, st.checksum)
+	piece := make([]byte, body.length)
+	n, err := body.Read(piece)
+	require.ErrorIs(t, err, io.EOF)
+	require.Equal(t, int(body.length), n)
+}
+
+func TestChunkedBodyInPiecesOfAnySize(t *testing.T) {
+	t.Parallel()
+	st := newStream(pdf(pattern(100), 100))
+	want, err := io.ReadAll(newChunkedBody(st, 100, st.checksum))
+	require.NoError(t, err)
+	for size := 1; size <= len(want)+1; size++ {
+		st := newStream(pdf(pattern(100), 100))
+		body := newChunkedBody(st, 100, st.checksum)
+		var got []byte
+		for err = nil; err == nil; {
+			var n int
+			piece := make([]byte, size)
+			n, err = body.Read(piece)
+			got = append(got, piece[:n]...)
+		}
+		require.Equal(t, io.EOF, err)
+		require.Equal(t, string(want), string(got), "pieces of %d", size)
+		n, err := body.Read(make([]byte, 1))
+		require.Zero(t, n)
+		require.Equal(t, io.EOF, err)
+	}
+}
+
 func TestChunkedBodyOfAnEmptySourceHearsItsVerdict(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("not whole")
 	st := newStream(pdf(errReader{broken}, 0))
-	body, _ := chunkedBody(st, 0, st.checksum)
+	body := newChunkedBody(st, 0, st.checksum)
 	got, err := io.ReadAll(body)
 	require.ErrorIs(t, err, broken)
 	require.Empty(t, got)
@@ -129,7 +164,7 @@ func BenchmarkStream(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		st := newStream(pdf(bytes.NewReader(content), size))
-		body, _ := chunkedBody(st, size, st.checksum)
+		body := newChunkedBody(st, size, st.checksum)
 		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, body, buffer); err != nil {
 			b.Fatal(err)
 		}

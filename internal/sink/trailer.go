@@ -6,14 +6,12 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // The wire form of a body with a trailing checksum.
@@ -26,64 +24,86 @@ const (
 	checksumLength  = 12 // characters of base64 for 8 bytes
 )
 
-// chunkedBody wraps a payload of known size as one chunk of that size, the
-// empty chunk that ends the body, and as a trailer the checksum, which is
-// asked for when the payload has ended. The length is exact before anything is
-// read. An empty payload has no chunk of its own; it is read all the same, for
-// its verdict.
-func chunkedBody(payload io.Reader, size int64, checksum func() string) (body io.Reader, length int64) {
+// chunkedBody reads a payload of known size as one chunk of that size, the
+// empty chunk that ends the body, and as a trailer the checksum, which is asked
+// for when the payload has ended. An empty payload has no chunk of its own; it
+// is read all the same, for its verdict.
+//
+// The chunk's header comes together with the first bytes, and the trailer with
+// the last as far as there is room, so that they cost no write of their own.
+type chunkedBody struct {
+	payload  io.Reader
+	checksum func() string
+	length   int64 // of the whole body, exact before anything is read
+
+	pending string // what is due now, before the payload or after it
+	end     string // of the chunk, and the name of the trailer
+	ended   bool   // the payload
+}
+
+func newChunkedBody(payload io.Reader, size int64, checksum func() string) *chunkedBody {
 	header, end := strconv.FormatInt(size, 16)+crlf, crlf
 	if size == 0 {
 		header, end = "", ""
 	}
 	end += "0" + crlf + checksumHeader + ":"
-	length = int64(len(header)) + size + int64(len(end)) + checksumLength + int64(2*len(crlf))
-	trailer := &lazyReader{text: func() string { return end + checksum() + crlf + crlf }}
-	// Only Read: by its WriteTo a MultiReader makes a buffer of 32 KiB for each
-	// body, however small, where the transport's own fits the size.
-	return struct{ io.Reader }{io.MultiReader(strings.NewReader(header), payload, trailer)}, length
-}
-
-// lazyReader reads a text that is known only when its turn has come.
-type lazyReader struct {
-	text   func() string
-	reader *strings.Reader
-}
-
-func (l *lazyReader) Read(p []byte) (int, error) {
-	if l.reader == nil {
-		l.reader = strings.NewReader(l.text())
+	return &chunkedBody{
+		payload: payload, checksum: checksum, pending: header, end: end,
+		length: int64(len(header)) + size + int64(len(end)) + checksumLength + int64(2*len(crlf)),
 	}
-	return l.reader.Read(p)
 }
 
-// withTrailer makes a call send s as its body, verified by a trailing checksum.
+// Read implements io.Reader.
+func (b *chunkedBody) Read(p []byte) (n int, err error) {
+	n = b.deliver(p)
+	if !b.ended && n < len(p) {
+		m, err := b.payload.Read(p[n:])
+		n += m
+		if err != nil && err != io.EOF { //nolint:errorlint // only the bare io.EOF is an end
+			return n, err
+		}
+		if b.ended = err != nil; b.ended {
+			b.pending = b.end + b.checksum() + crlf + crlf
+			n += b.deliver(p[n:])
+		}
+	}
+	if b.ended && b.pending == "" {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// deliver copies what is due.
+func (b *chunkedBody) deliver(p []byte) int {
+	n := copy(p, b.pending)
+	b.pending = b.pending[n:]
+	return n
+}
+
+// withTrailer makes a call send a chunkedBody with a payload of that size,
+// verified by its trailing checksum.
 //
 // The SDK can do so too, but only over TLS: over plain http it wants to read
 // the body twice, which a stream cannot. The store does not mind the
 // difference, and the trailer guards against corruption, not against an
 // attacker, so one way serves both. The body cannot be sent again, so neither
 // is the request.
-func withTrailer(s *stream, sent prometheus.Counter) func(*s3.Options) {
+func withTrailer(size int64) func(*s3.Options) {
 	return func(o *s3.Options) {
 		o.Retryer = aws.NopRetryer{}
 		o.APIOptions = append(slices.Clip(o.APIOptions), func(stack *middleware.Stack) error {
-			// After the endpoint is known, before the payload is hashed and
-			// the request signed.
-			return stack.Finalize.Insert(trailerMiddleware{s, sent}, "ResolveEndpointV2", middleware.After)
+			// Before the payload is hashed and the request signed.
+			return stack.Finalize.Insert(trailerMiddleware{size}, "ResolveEndpointV2", middleware.After)
 		})
 	}
 }
 
-type trailerMiddleware struct {
-	stream *stream
-	sent   prometheus.Counter
-}
+type trailerMiddleware struct{ size int64 }
 
 // ID implements the middleware interface.
 func (trailerMiddleware) ID() string { return "TrailingCRC64NVME" }
 
-// HandleFinalize gives the request its body and the headers that say so. There
+// HandleFinalize gives the request the headers that announce the trailer. There
 // is no Content-Encoding of aws-chunked among them: S3 tells from the payload's
 // hash, and several stores keep that header with the object and hand it to
 // whoever downloads it (versity/versitygw#2398, rustfs/rustfs#1857).
@@ -94,14 +114,8 @@ func (m trailerMiddleware) HandleFinalize(
 	if !ok {
 		return out, metadata, fmt.Errorf("unexpected request of type %T", in.Request)
 	}
-	body, length := chunkedBody(metered{m.stream, m.sent}, m.stream.size, m.stream.checksum)
-	if req, err = req.SetStream(body); err != nil {
-		return out, metadata, fmt.Errorf("set the body: %w", err)
-	}
-	req.ContentLength = length
-	req.Header.Set("X-Amz-Decoded-Content-Length", strconv.FormatInt(m.stream.size, 10))
+	req.Header.Set("X-Amz-Decoded-Content-Length", strconv.FormatInt(m.size, 10))
 	req.Header.Set("X-Amz-Trailer", checksumHeader)
-	in.Request = req
 	return next.HandleFinalize(v4.SetPayloadHash(ctx, trailingPayload), in)
 }
 
