@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -113,8 +112,7 @@ func (a *answer) member(name string) error {
 	case "status":
 		raw, _, err := a.lexer.capture(memberLimit)
 		a.status = nil
-		var status string
-		if err == nil && json.Unmarshal(raw, &status) == nil && string(raw) != "null" {
+		if status, ok := textOf(raw); ok && err == nil {
 			a.status = &status
 		}
 		return err

@@ -145,7 +145,7 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*respons
 	if err != nil {
 		return nil, err
 	}
-	if fresh != token {
+	if !fresh.Equal(token) {
 		r, err = c.get(ctx, e, fresh, path)
 		if err != nil || r.StatusCode != http.StatusUnauthorized {
 			return r, err

@@ -4,7 +4,6 @@ import (
 	"mime"
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/jobferry/jobferry/internal/job"
@@ -61,13 +60,28 @@ func mediaType(declared ...string) string {
 	return typeUnknown
 }
 
-// extension is what passes for one: a key in S3 gets nothing else from a URL.
-var extension = regexp.MustCompile(`^\.[a-z0-9]{1,10}$`)
+// maxExtension is the longest extension, without its dot, in bytes.
+const maxExtension = 10
+
+// isExtension tells what passes for one: a dot, then letters and digits. A key
+// in S3 gets nothing else from a URL.
+func isExtension(ext string) bool {
+	name, ok := strings.CutPrefix(ext, ".")
+	if !ok || name == "" || len(name) > maxExtension {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if !isDigit(c) && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
 
 // extOf returns the extension of the last segment of the URL's path.
 func extOf(u *url.URL) string {
 	ext := strings.ToLower(path.Ext(path.Base(u.Path)))
-	if !extension.MatchString(ext) {
+	if !isExtension(ext) {
 		return ""
 	}
 	return strings.Clone(ext) // lest five bytes hold on to the whole URL

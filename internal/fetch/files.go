@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strconv"
 
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
@@ -30,7 +31,10 @@ const everyFile selection = -1
 type fileInfo struct {
 	URL         json.RawMessage `json:"URL"`
 	ContentType json.RawMessage `json:"contentType"`
-	Metadata    json.RawMessage `json:"metadata"`
+	Metadata    struct {
+		FileSizeBytes json.RawMessage `json:"fileSizeBytes"`
+		PageCount     json.RawMessage `json:"pageCount"`
+	} `json:"metadata"`
 }
 
 // filesReader collects the files of a result, one at a time, so that the
@@ -181,12 +185,18 @@ func (f *filesReader) conclude() result {
 // parseFile reads the n-th file. A URL that is null means that the API has
 // delivered the file itself.
 func parseFile(raw []byte, n int) (job.File, *job.Failure) {
-	var info fileInfo
-	if raw[0] != '{' || json.Unmarshal(raw, &info) != nil {
+	if raw[0] != '{' {
 		return job.File{}, invalid("file %d of the result is not an object", n)
 	}
+	var info fileInfo
+	_ = json.Unmarshal(raw, &info) // it fails only for metadata that are no object
 	file := job.File{ContentType: mediaTypeOrNone(text(info.ContentType))}
-	file.DeclaredSize, file.PageCount = parseMetadata(info.Metadata)
+	if size, ok := count(info.Metadata.FileSizeBytes, math.MaxInt64/2); ok {
+		file.DeclaredSize = &size
+	}
+	if pages, ok := count(info.Metadata.PageCount, math.MaxInt32); ok {
+		file.PageCount = new(int(pages))
+	}
 	if string(info.URL) == "null" {
 		return file, nil
 	}
@@ -198,32 +208,12 @@ func parseFile(raw []byte, n int) (job.File, *job.Failure) {
 	return file, nil
 }
 
-// parseMetadata reads what the API declares about a file, as far as it can be
-// read.
-func parseMetadata(raw json.RawMessage) (size *int64, pages *int) {
-	var metadata struct {
-		FileSizeBytes json.RawMessage `json:"fileSizeBytes"`
-		PageCount     json.RawMessage `json:"pageCount"`
-	}
-	if json.Unmarshal(raw, &metadata) != nil {
-		return nil, nil
-	}
-	if n, ok := count(metadata.FileSizeBytes, math.MaxInt64/2); ok {
-		size = &n
-	}
-	if n, ok := count(metadata.PageCount, math.MaxInt32); ok {
-		p := int(n)
-		pages = &p
-	}
-	return size, pages
-}
-
 // count reads a number that counts something: the OpenAPI's type is number,
 // so 3.0 and 1e5 are good.
 func count(raw json.RawMessage, largest float64) (int64, bool) {
-	var n *float64
-	if json.Unmarshal(raw, &n) != nil || n == nil || *n < 0 || *n > largest || *n != math.Trunc(*n) {
+	n, err := strconv.ParseFloat(string(raw), 64) // of JSON it takes numbers alone
+	if err != nil || n < 0 || n > largest || n != math.Trunc(n) {
 		return 0, false
 	}
-	return int64(*n), true
+	return int64(n), true
 }

@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -128,9 +127,7 @@ func (l *lexer) member(first bool) (name string, more bool, err error) {
 		return "", false, err
 	}
 	if whole {
-		if err := json.Unmarshal(raw, &name); err != nil {
-			return "", false, fmt.Errorf("%w: %w", errSyntax, err)
-		}
+		name = text(raw)
 	}
 	return name, true, l.expect(':')
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jobferry/jobferry/internal/job"
 )
@@ -81,9 +82,19 @@ func reference(raw json.RawMessage) string {
 
 // text returns a JSON string's value, and nothing for anything else.
 func text(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
+	s, _ := textOf(raw)
 	return s
+}
+
+// textOf returns a JSON string's value, or false if raw is none. raw is valid
+// JSON. Most strings mean themselves, and need no decoder.
+func textOf(raw []byte) (s string, ok bool) {
+	if len(raw) < 2 || raw[0] != '"' {
+		return "", false
+	}
+	if inner := raw[1 : len(raw)-1]; plainRun(inner) == len(inner) && utf8.Valid(inner) {
+		return string(inner), true
+	}
+	err := json.Unmarshal(raw, &s)
+	return s, err == nil
 }

@@ -20,7 +20,9 @@ func retryAfter(header http.Header, extensions json.RawMessage, now time.Time) t
 
 // headerDelay reads either form of Retry-After.
 func headerDelay(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
+	if value = strings.TrimSpace(value); value == "" {
+		return 0
+	}
 	if date, err := http.ParseTime(value); err == nil {
 		return min(max(date.Sub(now), 0), maxRetryAfter)
 	}
@@ -29,6 +31,9 @@ func headerDelay(value string, now time.Time) time.Duration {
 
 // bodyDelay reads the API's own form: a number, or a number in a string.
 func bodyDelay(extensions json.RawMessage) time.Duration {
+	if len(extensions) == 0 {
+		return 0
+	}
 	var e struct {
 		RetryAfter json.RawMessage `json:"retry_after"`
 	}

@@ -74,7 +74,7 @@ func (c *cachedTokens) advice() string { return "check NITRO_CLIENT_ID and NITRO
 
 func (c *cachedTokens) renew(ctx context.Context, refused secret.String) (secret.String, error) {
 	c.mu.Lock()
-	if c.current.value == refused {
+	if c.current.value.Equal(refused) {
 		c.current = grantedToken{}
 	}
 	c.mu.Unlock()
@@ -118,7 +118,7 @@ func (c *cachedTokens) look() (secret.String, int) {
 func (c *cachedTokens) since(before int) (shared grantedToken, ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.current, c.fetches != before && c.current != (grantedToken{})
+	return c.current, c.fetches != before && (c.current.err != nil || !c.current.value.IsZero())
 }
 
 // store keeps what came of a fetch. An error is kept for those alone who were

@@ -6,7 +6,6 @@ package secret
 import (
 	"fmt"
 	"io"
-	"unique"
 )
 
 const placeholder = "[redacted]"
@@ -14,10 +13,10 @@ const placeholder = "[redacted]"
 // String prints as a placeholder under every verb of fmt and in every
 // encoding. The zero value is the empty secret and prints as nothing.
 type String struct {
+	_ [0]func() // not comparable: two pointers say nothing, see [String.Equal]
 	// Not the text itself, because fmt cannot call the methods of a value in
-	// an unexported field of another struct: of a handle it prints an address.
-	// Handles compare equal where their texts do.
-	value unique.Handle[string]
+	// an unexported field of another struct: of a pointer it prints an address.
+	value *string
 }
 
 // New wraps a value.
@@ -25,7 +24,7 @@ func New(value string) String {
 	if value == "" {
 		return String{}
 	}
-	return String{value: unique.Make(value)}
+	return String{value: &value}
 }
 
 // Reveal returns the value itself. Call it only where the value is put to its
@@ -34,11 +33,14 @@ func (s String) Reveal() string {
 	if s.IsZero() {
 		return ""
 	}
-	return s.value.Value()
+	return *s.value
 }
 
+// Equal reports whether two secrets have the same value.
+func (s String) Equal(other String) bool { return s.Reveal() == other.Reveal() }
+
 // IsZero reports whether there is no value.
-func (s String) IsZero() bool { return s == String{} }
+func (s String) IsZero() bool { return s.value == nil }
 
 // String implements [fmt.Stringer].
 func (s String) String() string {

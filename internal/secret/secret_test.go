@@ -30,8 +30,10 @@ func TestNothingPrintsTheValue(t *testing.T) {
 func TestSecretsCompareByValue(t *testing.T) {
 	t.Parallel()
 	a, b, other := secret.New("a"), secret.New("a"), secret.New("b")
-	require.True(t, a == b)
-	require.False(t, a == other)
+	require.True(t, a.Equal(b))
+	require.False(t, a.Equal(other))
+	require.False(t, a.Equal(secret.String{}))
+	require.True(t, secret.String{}.Equal(secret.New("")))
 }
 
 func TestEmptySecret(t *testing.T) {

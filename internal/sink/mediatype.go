@@ -116,8 +116,9 @@ func ext(contentType, suggested string) string {
 // mere bytes when it is none at all.
 func storedContentType(given string) string {
 	mediaType, _, err := mime.ParseMediaType(given)
+	_, known := extensionOf(mediaType)
 	switch {
-	case !mediaTypeForm.MatchString(mediaType):
+	case !known && !mediaTypeForm.MatchString(mediaType):
 		return octetStream
 	case err != nil || len(given) > maxContentType || !isPrintable(given):
 		return mediaType
