@@ -228,7 +228,6 @@ func (b broker) acknowledge(ctx context.Context, msg *nats.Msg, word []byte) err
 // insist calls try until it succeeds, is told that the message is taken or
 // refused for good, or ctx ends; then it returns the last real error beside the cause.
 func (b broker) insist(ctx context.Context, what string, try func(context.Context) error) error {
-	backoff := brokerBackoff.BackOff()
 	for tries := 1; ; tries++ {
 		attempt, cancel := context.WithTimeout(ctx, requestLimit)
 		err := try(attempt)
@@ -244,7 +243,7 @@ func (b broker) insist(ctx context.Context, what string, try func(context.Contex
 			b.repair(ctx)
 		}
 		select {
-		case <-time.After(backoff.NextBackOff()):
+		case <-time.After(brokerBackoff.Delay(tries - 1)):
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w (last error: %w)", what, context.Cause(ctx), err)
 		}

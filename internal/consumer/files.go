@@ -68,7 +68,6 @@ func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index in
 		return object, nil
 	}
 	defer since(w.metrics.transfer, time.Now())
-	backoff := transferBackoff.BackOff()
 	wrongLengths := 0
 	for attempt := 1; ; attempt++ {
 		object, err := w.storeOnce(ctx, j, name, index, file)
@@ -87,7 +86,7 @@ func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index in
 			return nil, err
 		}
 		select {
-		case <-time.After(backoff.NextBackOff()):
+		case <-time.After(transferBackoff.Delay(attempt - 1)):
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}

@@ -24,11 +24,16 @@ const HeaderReplaces = "Jobferry-Replaces"
 // scheduleAt begins the schedule of a timer.
 const scheduleAt = "@at "
 
+// directGet is the body of a direct get.
+type directGet struct {
+	LastBySubject string `json:"last_by_subj"`
+}
+
 // lastUnder returns the last message of a stream under a subject, wildcards
 // included, or nil when there is none. It is asked for by direct get, which
 // any replica of the stream may answer; its headers say where it stood.
 func lastUnder(ctx context.Context, nc *nats.Conn, stream, subject string) (*nats.Msg, error) {
-	query, err := json.Marshal(map[string]string{"last_by_subj": subject})
+	query, err := json.Marshal(directGet{LastBySubject: subject})
 	if err != nil {
 		return nil, err
 	}

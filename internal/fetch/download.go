@@ -21,7 +21,6 @@ type download struct {
 
 	client *Client
 	ctx    context.Context // an io.Reader has no other way to be canceled
-	log    *zap.Logger
 	id     job.ID
 	index  int
 
@@ -58,7 +57,6 @@ func (c *Client) Open(ctx context.Context, id job.ID, index int, file job.File) 
 	d := &download{
 		description: description{size: -1},
 		client:      c, ctx: ctx, id: id, index: index, total: -1, pace: c.pace(),
-		log: c.log.With(zap.String("job", string(id)), zap.Int("file", index)),
 	}
 	if err := d.aim(file); err != nil {
 		return nil, err
@@ -72,6 +70,11 @@ func (c *Client) Open(ctx context.Context, id job.ID, index int, file job.File) 
 		return nil, tooLarge(c.cfg.MaxResultBytes)
 	}
 	return d, nil
+}
+
+// log names the file in each line.
+func (d *download) log() *zap.Logger {
+	return d.client.log.With(zap.String("job", string(d.id)), zap.Int("file", d.index))
 }
 
 // aim takes the URL of a file, if it may be fetched.
@@ -107,7 +110,7 @@ func (d *download) Read(b []byte) (int, error) {
 	for d.err == nil {
 		if d.response == nil {
 			d.client.metrics.resumes.Inc()
-			d.log.Debug("resuming a download", zap.Int64("offset", d.offset), zap.Error(d.broken))
+			d.log().Debug("resuming a download", zap.Int64("offset", d.offset), zap.Error(d.broken))
 			if d.err = d.connect(deadline); errors.Is(d.err, errEndsHere) {
 				d.err = io.EOF
 			}

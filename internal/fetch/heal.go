@@ -100,7 +100,7 @@ func (d *download) renewed(deadline time.Time, refusal error) error {
 			return err
 		}
 	}
-	d.log.Info("asking for a fresh URL of a result", zap.Int("refused", d.refused), zap.Error(refusal))
+	d.log().Info("asking for a fresh URL of a result", zap.Int("refused", d.refused), zap.Error(refusal))
 	d.client.metrics.renewals.Inc()
 	err := d.renew(deadline)
 	if errors.Is(err, errIdle) {
