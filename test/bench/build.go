@@ -52,18 +52,6 @@ func build(ctx context.Context, s settings, dir string) (programs, error) {
 	}, nil
 }
 
-// folder returns the folder for data, and what takes it away if it is ours.
-func folder(dir string) (path string, remove func() error, err error) {
-	if dir != "" {
-		return dir, func() error { return nil }, os.MkdirAll(dir, 0o750)
-	}
-	path, err = os.MkdirTemp("", "jobferry-bench-")
-	if err != nil {
-		return "", nil, fmt.Errorf("make a folder for the run: %w", err)
-	}
-	return path, func() error { return os.RemoveAll(path) }, nil
-}
-
 // size is the length of a file in bytes.
 func size(path string) (int64, error) {
 	info, err := os.Stat(path)

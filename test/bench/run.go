@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -102,7 +103,7 @@ func publish(s settings, result report.Report, out io.Writer) error {
 
 // measure builds the programs and runs the workloads, one after the other.
 func measure(ctx context.Context, s settings, picked []workload, progress io.Writer) (report.Report, error) {
-	result := report.Report{Machine: report.ThisMachine(), Runs: s.runs}
+	result := report.Report{Machine: report.ThisMachine()}
 	self, err := os.Executable()
 	if err != nil {
 		return result, fmt.Errorf("find this program: %w", err)
@@ -130,37 +131,45 @@ func measure(ctx context.Context, s settings, picked []workload, progress io.Wri
 	return result, nil
 }
 
-// row runs one workload: worker and baseline in turn, so that neither has the
-// better hour of the machine.
+// maxAlone is how many runs a workload without a baseline has at most: only a
+// ratio of two noisy figures needs more.
+const maxAlone = 3
+
+// row runs one workload: worker and baseline in turn, now the one first and now
+// the other, so that neither has the better hour of the machine.
 func (r *runner) row(ctx context.Context, w workload) (figures.Row, error) {
 	row := w.row()
-	for n := range r.runs {
-		sample, err := r.once(ctx, w, r.programs.worker, n)
-		if err != nil {
-			return row, err
+	type turn struct {
+		program
+		samples *[]figures.Sample
+	}
+	turns, runs := []turn{{r.programs.worker, &row.Worker}}, min(r.runs, maxAlone)
+	if w.baseline {
+		turns, runs = append(turns, turn{r.programs.baseline, &row.Baseline}), r.runs
+	}
+	for n := range runs {
+		for _, t := range turns {
+			sample, err := r.once(ctx, w, t.program, fmt.Sprintf("run %d of %d", n+1, runs))
+			if err != nil {
+				return row, err
+			}
+			*t.samples = append(*t.samples, sample)
 		}
-		row.Worker = append(row.Worker, sample)
-		if !w.baseline {
-			continue
-		}
-		if sample, err = r.once(ctx, w, r.programs.baseline, n); err != nil {
-			return row, err
-		}
-		row.Baseline = append(row.Baseline, sample)
+		slices.Reverse(turns)
 	}
 	return row, nil
 }
 
 // once is one run of one program.
-func (r *runner) once(ctx context.Context, w workload, p program, n int) (figures.Sample, error) {
+func (r *runner) once(ctx context.Context, w workload, p program, which string) (figures.Sample, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, runLimit, fmt.Errorf("the run took longer than %v", runLimit))
 	defer cancel()
 	sample, err := w.measure(ctx, r, p)
 	if err != nil {
-		return sample, fmt.Errorf("run %d of the %s: %w", n+1, p.name, err)
+		return sample, fmt.Errorf("%s of the %s: %w", which, p.name, err)
 	}
-	_, _ = fmt.Fprintf(r.progress, "%-14s %-8s run %d of %d: %d jobs in %.2f s, %s of CPU a job, %s\n",
-		w.name, p.name, n+1, r.runs, sample.Jobs, sample.Elapsed.Seconds(),
+	_, _ = fmt.Fprintf(r.progress, "%-14s %-8s %s: %d jobs in %.2f s, %s of CPU a job, %s\n",
+		w.name, p.name, which, sample.Jobs, sample.Elapsed.Seconds(),
 		figures.Seconds(figures.CPU().Of(sample)), figures.Mebibytes(figures.Memory().Of(sample)))
 	return sample, nil
 }

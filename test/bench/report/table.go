@@ -17,7 +17,6 @@ import (
 type Report struct {
 	Machine Machine       `json:"machine"`
 	Command string        `json:"command"`
-	Runs    int           `json:"runs"`
 	Rows    []figures.Row `json:"rows"` // in the order of the table
 }
 
@@ -150,5 +149,17 @@ func (r Report) Markdown(out io.Writer) error {
 }
 
 func (r Report) legend() string {
-	return fmt.Sprintf("Medians of %d runs, of peak memory the largest; in brackets the ratio to the baseline, the median of the pairs.", r.Runs)
+	compared, alone := 0, 0
+	for _, row := range r.Rows {
+		if runs := len(row.Worker); row.Baseline != nil {
+			compared = max(compared, runs)
+		} else {
+			alone = max(alone, runs)
+		}
+	}
+	runs := fmt.Sprintf("Medians of %d runs", max(compared, alone))
+	if compared > alone && alone > 0 {
+		runs += fmt.Sprintf(" (of %d without a baseline)", alone)
+	}
+	return runs + ", of peak memory the largest; in brackets the ratio to the baseline, the median of the pairs."
 }
