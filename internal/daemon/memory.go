@@ -10,7 +10,7 @@ import (
 // which the collector's own defaults run it dozens of times a second and take
 // an eighth of the worker's time; see docs/PERFORMANCE.md.
 const (
-	gcPercent = 150
+	gcPercent = 200
 	// quietMemory and jobMemory are what a worker needs beside the buffers of
 	// its uploads: by itself, and for each job that it may have in hand, in
 	// bytes. They bound nothing; beyond them the collector works harder.

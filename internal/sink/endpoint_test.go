@@ -131,9 +131,8 @@ func TestEndpointCacheKnowsEveryParameter(t *testing.T) {
 		}
 	)
 	known := slices.Concat(inPlace, unread, refused, ofClient)
-	parameters := reflect.TypeFor[s3.EndpointParameters]()
-	for i := range parameters.NumField() {
-		require.Contains(t, known, parameters.Field(i).Name)
+	for parameter := range reflect.TypeFor[s3.EndpointParameters]().Fields() {
+		require.Contains(t, known, parameter.Name)
 	}
 	for _, name := range refused {
 		p := about("one")

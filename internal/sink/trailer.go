@@ -59,7 +59,7 @@ func (b *chunkedBody) Read(p []byte) (n int, err error) {
 	if !b.ended && n < len(p) {
 		m, err := b.payload.Read(p[n:])
 		n += m
-		if err != nil && err != io.EOF { //nolint:errorlint // only the bare io.EOF is an end
+		if err != nil && err != io.EOF {
 			return n, err
 		}
 		if b.ended = err != nil; b.ended {

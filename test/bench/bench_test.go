@@ -50,6 +50,22 @@ func TestRun(t *testing.T) {
 	require.Empty(t, left, "a run takes its servers' data away")
 }
 
+// TestRunSideBySide compares two workers.
+func TestRunSideBySide(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	binaries, err := build(t.Context(), settings{}, dir)
+	require.NoError(t, err)
+	var table, progress bytes.Buffer
+	err = run(t.Context(), []string{
+		"--workload", "small-2k", "--runs", "1", "--scale", "0.01", "--store", "discard", "--side-by-side",
+		"--dir", dir, "--worker", binaries.setup, "--baseline", binaries.setup,
+	}, &table, &progress)
+	require.NoError(t, err, progress.String())
+	require.Contains(t, table.String(), "CPU a job at most")
+	require.NotContains(t, table.String(), "jobs/s at least", "they share the machine")
+}
+
 // TestRunWithProfiles shows whose code the time of both programs goes to.
 func TestRunWithProfiles(t *testing.T) {
 	t.Parallel()

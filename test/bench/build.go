@@ -27,7 +27,11 @@ type programs struct {
 func build(ctx context.Context, s settings, dir string) (programs, error) {
 	const module = "github.com/jobferry/jobferry"
 	worker, baseline := filepath.Join(dir, "worker"), filepath.Join(dir, "baseline")
+	compared := program{name: "baseline", binary: baseline}
 	list := map[string]string{baseline: module + "/test/bench/baseline"}
+	if s.baseline != "" {
+		compared = program{name: "baseline", binary: s.baseline, args: []string{"run"}}
+	}
 	if s.worker == "" {
 		list[worker] = module + "/cmd/worker"
 	} else {
@@ -47,7 +51,7 @@ func build(ctx context.Context, s settings, dir string) (programs, error) {
 	}
 	return programs{
 		worker:   program{name: "worker", binary: measured, args: []string{"run"}},
-		baseline: program{name: "baseline", binary: baseline},
+		baseline: compared,
 		setup:    worker,
 	}, nil
 }

@@ -22,6 +22,8 @@ type settings struct {
 	atOnce    int
 	store     string
 	worker    string
+	baseline  string
+	together  bool
 	dir       string
 	out       string
 	markdown  bool
@@ -61,6 +63,8 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.IntVar(&s.atOnce, "at-once", 16, "results that a program stores at once")
 	flags.StringVar(&s.store, "store", "", "the store of all workloads: s3 (versitygw, with files) or discard")
 	flags.StringVar(&s.worker, "worker", "", "binary of the worker; built from this module when not set")
+	flags.StringVar(&s.baseline, "baseline", "", "binary of another worker to compare with, in place of the baseline")
+	flags.BoolVar(&s.together, "side-by-side", false, "run worker and baseline at the same time, each on servers of its own: what they cost then compares to a few percent, how fast they are does not")
 	flags.StringVar(&s.dir, "dir", "", "folder for the servers' data; a temporary one when not set, in memory where there is room")
 	flags.StringVar(&s.out, "out", "", "folder for the runs as CSV and JSON, the table and the pictures")
 	flags.BoolVar(&s.markdown, "markdown", false, "print the table as Markdown")
@@ -93,7 +97,7 @@ func (s *settings) complete() error {
 	if s.worker != "" && s.profile != "" {
 		problems = append(problems, errors.New("--profile builds a worker of its own, --worker names another"))
 	}
-	for _, path := range []*string{&s.worker, &s.dir, &s.out, &s.profile} {
+	for _, path := range []*string{&s.worker, &s.baseline, &s.dir, &s.out, &s.profile} {
 		if *path == "" {
 			continue
 		}

@@ -8,5 +8,5 @@ func freeBytes(dir string) int64 {
 	if syscall.Statfs(dir, &system) != nil {
 		return 0
 	}
-	return int64(min(system.Bavail, 1<<40)) * system.Bsize //nolint:gosec // bounded
+	return int64(min(system.Bavail, 1<<40)) * system.Bsize
 }

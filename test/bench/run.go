@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/jobferry/jobferry/test/bench/figures"
 	"github.com/jobferry/jobferry/test/bench/owners"
@@ -22,6 +24,8 @@ type runner struct {
 	settings
 	programs programs
 	self     string // path of this binary, which can be a server
+
+	saying   sync.Mutex // over progress
 	progress io.Writer
 }
 
@@ -136,7 +140,8 @@ func measure(ctx context.Context, s settings, picked []workload, progress io.Wri
 const maxAlone = 3
 
 // row runs one workload: worker and baseline in turn, now the one first and now
-// the other, so that neither has the better hour of the machine.
+// the other, or side by side, so that neither has the better hour of the
+// machine.
 func (r *runner) row(ctx context.Context, w workload) (figures.Row, error) {
 	row := w.row()
 	type turn struct {
@@ -148,12 +153,19 @@ func (r *runner) row(ctx context.Context, w workload) (figures.Row, error) {
 		turns, runs = append(turns, turn{r.programs.baseline, &row.Baseline}), r.runs
 	}
 	for n := range runs {
+		group, ctx := errgroup.WithContext(ctx)
+		if !r.together {
+			group.SetLimit(1)
+		}
 		for _, t := range turns {
-			sample, err := r.once(ctx, w, t.program, fmt.Sprintf("run %d of %d", n+1, runs))
-			if err != nil {
-				return row, err
-			}
-			*t.samples = append(*t.samples, sample)
+			group.Go(func() error {
+				sample, err := r.once(ctx, w, t.program, fmt.Sprintf("run %d of %d", n+1, runs))
+				*t.samples = append(*t.samples, sample)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return row, err
 		}
 		slices.Reverse(turns)
 	}
@@ -168,6 +180,8 @@ func (r *runner) once(ctx context.Context, w workload, p program, which string) 
 	if err != nil {
 		return sample, fmt.Errorf("%s of the %s: %w", which, p.name, err)
 	}
+	r.saying.Lock()
+	defer r.saying.Unlock()
 	_, _ = fmt.Fprintf(r.progress, "%-14s %-8s %s: %d jobs in %.2f s, %s of CPU a job, %s\n",
 		w.name, p.name, which, sample.Jobs, sample.Elapsed.Seconds(),
 		figures.Seconds(figures.CPU().Of(sample)), figures.Mebibytes(figures.Memory().Of(sample)))
