@@ -96,9 +96,16 @@ func unknown(s *settings, name string, size int64, count int) workload {
 func large(s *settings, name string, size int64, count int) workload {
 	count = s.count(count)
 	return workload{
-		name: name, title: fmt.Sprintf("%d files of %d MiB", count, size/mib), size: size,
+		name: name, title: fmt.Sprintf("%d files of %s", count, inWords(size)), size: size,
 		scenario: load{batch: servers.Batch{Prefix: name, Count: count, Size: size}, store: servers.Discard},
 	}
+}
+
+func inWords(size int64) string {
+	if size%gib == 0 {
+		return fmt.Sprintf("%d GiB", size/gib)
+	}
+	return fmt.Sprintf("%d MiB", size/mib)
 }
 
 func payload(s *settings) workload {
