@@ -9,7 +9,7 @@ import "sync"
 // half of it from one that waits in something shallow. The S3 client goes a
 // hundred calls deep; see docs/PERFORMANCE.md for what that took.
 //
-// There are as many goroutines as functions ran at once, and no bound.
+// There are about as many goroutines as functions ran at once, and no bound.
 type Crew struct {
 	next    chan func() // to a goroutine that has nothing to do
 	ended   chan struct{}

@@ -16,7 +16,7 @@ const (
 	maxFiles     = 100_000
 	maxFileBytes = 64 << 10 // of the JSON of one file
 	// fileBytes is about what a file takes beside its URL and type: its place in
-	// the list, which may just have been moved, and in the table of secrets.
+	// the list, which may just have been moved, and what holds the URL.
 	fileBytes = 320
 )
 
@@ -27,7 +27,8 @@ type selection int
 const everyFile selection = -1
 
 // fileInfo is FileInfo of the OpenAPI. Only the URL must be as it should be:
-// the rest is good to know, and no reason to lose a file.
+// the rest is good to know, and no reason to lose a file. Where the metadata are
+// named twice, what either says counts.
 type fileInfo struct {
 	URL         json.RawMessage `json:"URL"`
 	ContentType json.RawMessage `json:"contentType"`

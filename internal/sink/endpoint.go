@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/auth"
@@ -28,7 +29,12 @@ type endpointCache struct {
 
 // place is what the rules look at that is not an option of the client. Key,
 // Prefix and CopySource are none of it: no rule reads them.
-type place struct{ bucket, region, endpoint string }
+type place struct {
+	bucket, region, endpoint string
+	// sessionless is how a session of S3 Express is asked for, which all other
+	// requests of such a bucket need.
+	sessionless bool
+}
 
 // placeOf returns false for a request that is about something else than a
 // bucket's objects; those do not come often.
@@ -36,7 +42,7 @@ func placeOf(p s3.EndpointParameters) (place, bool) {
 	if p.Bucket == nil || p.Region == nil || p.UseObjectLambdaEndpoint != nil || p.UseS3ExpressControlEndpoint != nil || p.DisableAccessPoints != nil {
 		return place{}, false
 	}
-	here := place{bucket: *p.Bucket, region: *p.Region}
+	here := place{bucket: *p.Bucket, region: *p.Region, sessionless: aws.ToBool(p.DisableS3ExpressSessionAuth)}
 	if p.Endpoint != nil {
 		here.endpoint = *p.Endpoint
 	}

@@ -3,18 +3,23 @@ package sink
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/auth"
 	transport "github.com/aws/smithy-go/endpoints"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap/zaptest"
 )
 
 // countingRules are the SDK's, and count how often they are asked.
@@ -71,6 +76,25 @@ func regionsOf(t *testing.T, e transport.Endpoint) (regions []string) {
 	return regions
 }
 
+// TestEndpointCacheLetsASessionBeAskedFor: with what it remembers of the other
+// requests of a bucket of S3 Express, the request for their session would need
+// one itself, without end.
+func TestEndpointCacheLetsASessionBeAskedFor(t *testing.T) {
+	t.Parallel()
+	cache := &endpointCache{rules: &countingRules{}}
+	object := about("results--euc1-az1--x-s3")
+	session := object
+	session.DisableS3ExpressSessionAuth = aws.Bool(true)
+	for range 2 {
+		e, err := cache.ResolveEndpoint(t.Context(), object)
+		require.NoError(t, err)
+		require.Equal(t, []string{"sigv4-s3express eu-central-1"}, regionsOf(t, e))
+		e, err = cache.ResolveEndpoint(t.Context(), session)
+		require.NoError(t, err)
+		require.Equal(t, []string{"sigv4 eu-central-1"}, regionsOf(t, e))
+	}
+}
+
 // TestEndpointCacheKeepsWhatTheSDKWrites to an endpoint away from the others.
 func TestEndpointCacheKeepsWhatTheSDKWrites(t *testing.T) {
 	t.Parallel()
@@ -122,12 +146,12 @@ func TestEndpointCacheIsBounded(t *testing.T) {
 func TestEndpointCacheKnowsEveryParameter(t *testing.T) {
 	t.Parallel()
 	var (
-		inPlace  = []string{"Bucket", "Region", "Endpoint"}
+		inPlace  = []string{"Bucket", "Region", "Endpoint", "DisableS3ExpressSessionAuth"}
 		unread   = []string{"Key", "Prefix", "CopySource"} // by no rule
 		refused  = []string{"UseObjectLambdaEndpoint", "UseS3ExpressControlEndpoint", "DisableAccessPoints"}
 		ofClient = []string{
 			"UseFIPS", "UseDualStack", "ForcePathStyle", "Accelerate", "UseGlobalEndpoint",
-			"DisableMultiRegionAccessPoints", "UseArnRegion", "DisableS3ExpressSessionAuth",
+			"DisableMultiRegionAccessPoints", "UseArnRegion",
 		}
 	)
 	known := slices.Concat(inPlace, unread, refused, ofClient)
@@ -140,4 +164,30 @@ func TestEndpointCacheKnowsEveryParameter(t *testing.T) {
 		_, ok := placeOf(p)
 		require.False(t, ok, name)
 	}
+}
+
+// TestExpressBucketGetsItsSession asks for it once, and then for the bucket.
+func TestExpressBucketGetsItsSession(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var asked []string
+	cfg := fakeS3(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, r.Method+" "+r.URL.Path+" "+strconv.FormatBool(r.URL.Query().Has("session")))
+		if r.URL.Query().Has("session") {
+			_, _ = io.WriteString(w, `<CreateSessionResult><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>s</SecretAccessKey>`+
+				`<SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></CreateSessionResult>`)
+		}
+	})
+	const bucket = "results--euc1-az1--x-s3"
+	store, err := open(Config{Bucket: bucket}.withDefaults(), cfg, zaptest.NewLogger(t), prometheus.NewRegistry())
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 2 {
+		require.NoError(t, store.Probe(ctx))
+	}
+	require.Equal(t, []string{"GET /" + bucket + " true", "HEAD /" + bucket + " false", "HEAD /" + bucket + " false"}, asked)
 }

@@ -28,8 +28,10 @@ func build(ctx context.Context, s settings, dir string) (programs, error) {
 	const module = "github.com/jobferry/jobferry"
 	worker, baseline := filepath.Join(dir, "worker"), filepath.Join(dir, "baseline")
 	compared := program{name: "baseline", binary: baseline}
-	list := map[string]string{baseline: module + "/test/bench/baseline"}
-	if s.baseline != "" {
+	list := map[string]string{}
+	if s.baseline == "" {
+		list[baseline] = module + "/test/bench/baseline"
+	} else {
 		compared = program{name: "baseline", binary: s.baseline, args: []string{"run"}}
 	}
 	if s.worker == "" {

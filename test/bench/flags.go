@@ -94,8 +94,8 @@ func (s *settings) complete() error {
 	if s.store != "" && s.store != servers.S3 && s.store != servers.Discard {
 		problems = append(problems, fmt.Errorf("--store is %q, it must be %s or %s", s.store, servers.S3, servers.Discard))
 	}
-	if s.worker != "" && s.profile != "" {
-		problems = append(problems, errors.New("--profile builds a worker of its own, --worker names another"))
+	if s.profile != "" && (s.worker != "" || s.baseline != "") {
+		problems = append(problems, errors.New("--profile builds programs of its own, --worker and --baseline name others"))
 	}
 	for _, path := range []*string{&s.worker, &s.baseline, &s.dir, &s.out, &s.profile} {
 		if *path == "" {

@@ -15,7 +15,7 @@ func TestFlagsThatMeanNothingAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"--runs", "0"}, {"--scale", "0"}, {"--scale", "NaN"}, {"--scale", "+Inf"}, {"--at-once", "0"}, {"--store", "disk"},
-		{"--worker", "a", "--profile", "b"}, {"--nothing"}, {"small-2k"}, {"--workload", "nothing"},
+		{"--worker", "a", "--profile", "b"}, {"--baseline", "a", "--profile", "b"}, {"--nothing"}, {"small-2k"}, {"--workload", "nothing"},
 	} {
 		err := run(t.Context(), args, io.Discard, io.Discard)
 		require.Equal(t, 2, exitStatus(err), "%v: %v", args, err)

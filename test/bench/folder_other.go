@@ -2,5 +2,5 @@
 
 package main
 
-// freeBytes is not known here.
+// freeBytes cannot be told here.
 func freeBytes(string) int64 { return 0 }
