@@ -16,8 +16,8 @@ import (
 const maxEndpoints = 256
 
 // endpointCache remembers where each bucket is. The SDK finds it out twice for every
-// request, by rules that need neither the key nor the network; that took a
-// tenth of the CPU of a small file, see docs/PERFORMANCE.md.
+// request, by rules that need neither the key nor the network; that took 40 of
+// the 590 µs of a small file, see docs/PERFORMANCE.md.
 //
 // It is for a client whose options are the same for all its requests.
 type endpointCache struct {

@@ -6,8 +6,8 @@ import (
 )
 
 // memoryFolder is where Linux keeps files in memory, and memoryRoom what has to
-// be free there, in bytes: the small files alone take 1 GiB, and come twice
-// while their own deletion is under way.
+// be free there, in bytes: files of 100 KiB alone take 1 GiB, and side by side
+// there are two of everything.
 const (
 	memoryFolder = "/dev/shm"
 	memoryRoom   = 8 << 30
