@@ -75,7 +75,7 @@ func (w *watch) down(err error) {
 	}
 	refused := isRefusal(err)
 	if refused {
-		err = &job.Refused{Err: fmt.Errorf("%w; check the credentials", err)}
+		err = &job.Error{Class: job.ClassRefused, Err: fmt.Errorf("%w; check the credentials", err)}
 	}
 	w.mu.Lock()
 	broke := w.last == nil

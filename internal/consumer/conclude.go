@@ -64,7 +64,7 @@ func waitUncharged(delay time.Duration, cause string) conclusion {
 
 func settle(event job.EventData) conclusion { return conclusion{kind: settled, event: event} }
 
-func fail(failure *job.Failure) conclusion {
+func fail(failure *job.Error) conclusion {
 	return conclusion{kind: settled, err: failure.Err, event: job.EventData{
 		Status: job.OutcomeFailed, Reason: string(failure.Reason), Error: failure.Problem,
 	}}

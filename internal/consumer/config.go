@@ -58,9 +58,8 @@ func (c Config) Validate() error {
 
 // API is the job API. Its methods are called from many goroutines at once.
 type API interface {
-	// Poll asks for a job's result. The caller closes the answer. Errors:
-	// [job.Failure] settles the job, [job.Refused] pauses all polling,
-	// [job.Unavailable] and everything else means that the job waits.
+	// Poll asks for a job's result. The caller closes the answer. The class of
+	// an error, a [job.Error], says what follows for the job.
 	Poll(ctx context.Context, id job.ID) (job.Answer, error)
 	// Status asks for a job's state alone; see [job.Unknown].
 	Status(ctx context.Context, id job.ID) (job.Verdict, error)
@@ -75,9 +74,8 @@ type API interface {
 // once.
 type Store interface {
 	// Put stores a source as an object of the job, whole or not at all. An
-	// error of the source comes back as it is; those of the store are
-	// [job.Failure], [job.Refused], or [job.StoreError], which means that it
-	// may work later.
+	// error of the source comes back as it is; those of the store are a
+	// [job.Error]: permanent, refused, or unavailable.
 	Put(ctx context.Context, j job.Job, name string, src job.Source) (job.Object, error)
 	// Standing returns the object that Put would make of what is described, if
 	// an earlier try has left it whole; nil if not, or if that cannot be told.

@@ -87,7 +87,7 @@ func TestAnswerWithoutRoomIsNoTroubleOfTheAPI(t *testing.T) {
 		id := job.ID("job-" + strconv.Itoa(i))
 		h.api.script(id, func(_ context.Context, n int) (job.Answer, error) {
 			if n == 1 {
-				return job.Answer{}, &job.Unavailable{Err: errors.New("lists are full"), NoRoom: true}
+				return job.Answer{}, &job.Error{Class: job.ClassNoRoom, By: job.API, Err: errors.New("lists are full")}
 			}
 			return text("done"), nil
 		})

@@ -76,11 +76,11 @@ func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index in
 			w.describe(j, &object, file)
 			return &object, nil
 		}
-		if errors.Is(err, job.ErrLength) {
+		if job.ClassOf(err) == job.ClassWrongLength {
 			wrongLengths++
 		}
 		if wrongLengths == transferAttempts {
-			return nil, &job.Failure{Reason: job.ReasonResultInvalid, Err: err}
+			return nil, &job.Error{Class: job.ClassPermanent, Reason: job.ReasonResultInvalid, Err: err}
 		}
 		if attempt == transferAttempts || isFinal(err) || ctx.Err() != nil {
 			return nil, err
@@ -135,11 +135,16 @@ func (w *Worker) describe(j job.Job, object *job.Object, file job.File) {
 
 // isFinal reports whether another try in hand is of no use, or not wanted.
 func isFinal(err error) bool {
-	if unavailable, ok := errors.AsType[*job.Unavailable](err); ok && (unavailable.Throttled || unavailable.RetryAfter > 0) {
-		return true
+	known, ok := errors.AsType[*job.Error](err)
+	if !ok {
+		return false
 	}
-	_, failed := errors.AsType[*job.Failure](err)
-	return failed || job.IsRefused(err)
+	switch known.Class {
+	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused:
+		return true
+	default:
+		return known.RetryAfter > 0
+	}
 }
 
 // fileName is the last segment of a file's key, without its extension.

@@ -52,7 +52,7 @@ func TestGateClosesOnRefusalAndOpensAfterAGoodProbe(t *testing.T) {
 		var says answer
 		g, health := newTestGate(t.Context(), says.get)
 		synctest.Wait()
-		refusal := &job.Refused{By: job.Store, Err: errors.New("403")}
+		refusal := &job.Error{Class: job.ClassRefused, By: job.Store, Err: errors.New("403")}
 		says.set(refusal)
 		g.failed(refusal)
 		require.False(t, g.isOpen())
@@ -75,7 +75,7 @@ func TestGateStaysUnreadyWhileItsProbeIsBlind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, health := newTestGate(t.Context(), func() error { return nil })
 		synctest.Wait()
-		refusal := &job.Refused{By: job.Store, Err: errors.New("PutObject: 403")}
+		refusal := &job.Error{Class: job.ClassRefused, By: job.Store, Err: errors.New("PutObject: 403")}
 		var last time.Duration
 		for range 4 {
 			g.failed(refusal)
@@ -120,7 +120,7 @@ func TestGateIsUnreadyAfterManyFailuresOnly(t *testing.T) {
 func TestGateWaitEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		refused := &job.Refused{Err: errors.New("401")}
+		refused := &job.Error{Class: job.ClassRefused, Err: errors.New("401")}
 		ctx, cancel := context.WithCancel(t.Context())
 		g, _ := newTestGate(ctx, func() error { return refused })
 		synctest.Wait()

@@ -85,7 +85,7 @@ func TestBrokerThatTakesNoEventsDoesNotFillThePod(t *testing.T) {
 type unsettled struct{ job.Payload }
 
 func (unsettled) Read([]byte) (int, error) {
-	return 0, &job.Settled{Answer: job.Answer{Verdict: job.Running}}
+	return 0, job.NotCompleted(job.Answer{Verdict: job.Running})
 }
 
 func TestAnswerThatContradictsItselfEndsAtTheDeadline(t *testing.T) {
@@ -106,7 +106,7 @@ func TestThrottledRenewalIsNotTriedAtOnce(t *testing.T) {
 	opens := 0
 	h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
 		if opens++; opens == 1 {
-			return nil, &job.Unavailable{Err: errors.New("429"), RetryAfter: 50 * time.Millisecond, Throttled: true}
+			return nil, &job.Error{Class: job.ClassThrottled, By: job.API, Err: errors.New("429"), RetryAfter: 50 * time.Millisecond}
 		}
 		return &textPayload{strings.NewReader("x")}, nil
 	}

@@ -31,7 +31,7 @@ func (w *Worker) intake(d *delivery) (job.Job, conclusion) {
 	j, err := w.read(d)
 	switch {
 	case errors.Is(err, job.ErrBucket) && d.lane == due: // it was allowed when the job was taken
-		return j, fail(&job.Failure{Reason: job.ReasonStoreRejected, Err: err})
+		return j, fail(&job.Error{Class: job.ClassPermanent, Reason: job.ReasonStoreRejected, Err: err})
 	case err != nil:
 		return job.Job{}, w.reject(d, j.ID, err)
 	case d.crashes() > 0:

@@ -125,7 +125,7 @@ func TestLostLeasesAreCountedAcrossWaits(t *testing.T) {
 	require.NoError(t, Setup(t.Context(), h.nc, h.cfg))
 	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
 		if n == 1 {
-			return job.Answer{}, &job.Unavailable{Err: errors.New("503")}
+			return job.Answer{}, &job.Error{By: job.API, Err: errors.New("503")}
 		}
 		return text("x"), nil
 	})
@@ -221,7 +221,7 @@ func TestHandedBackJobsAreNotCrashes(t *testing.T) {
 	h.cfg.MaxCrashes = 1
 	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
 		if n < 5 {
-			return job.Answer{}, &job.Unavailable{Err: errors.New("503")}
+			return job.Answer{}, &job.Error{By: job.API, Err: errors.New("503")}
 		}
 		return text("x"), nil
 	})

@@ -54,40 +54,38 @@ func final(answer job.Answer) conclusion {
 	if answer.Verdict == job.Canceled {
 		return settle(job.EventData{Status: job.OutcomeCanceled})
 	}
-	return fail(&job.Failure{Reason: job.ReasonJobFailed, Problem: answer.Error})
+	return fail(&job.Error{Class: job.ClassPermanent, Reason: job.ReasonJobFailed, Problem: answer.Error})
 }
 
 // unanswered decides by the error: it settles the job, pauses the pod, or lets
 // the job wait.
 func (w *Worker) unanswered(j *job.Job, err error) conclusion {
-	var failure *job.Failure
-	var unavailable *job.Unavailable
-	switch {
-	case errors.As(err, &failure):
+	known, ok := errors.AsType[*job.Error](err)
+	if !ok {
+		known = &job.Error{Err: err}
+	}
+	switch known.Class {
+	case job.ClassPermanent:
 		w.apiGate.passed()
 		w.metrics.polls.WithLabelValues("rejected").Inc()
-		return fail(failure)
-	case job.IsRefused(err):
+		return fail(known)
+	case job.ClassRefused:
 		w.apiGate.failed(err)
 		w.metrics.polls.WithLabelValues("refused").Inc()
 		return w.paused()
-	case errors.As(err, &unavailable) && unavailable.Throttled:
-		w.throttle.hit(unavailable.RetryAfter)
+	case job.ClassThrottled:
+		w.throttle.hit(known.RetryAfter)
 		w.metrics.throttled.Inc()
 		w.metrics.polls.WithLabelValues("throttled").Inc()
-		return w.waitAtLeast(*j, unavailable.RetryAfter, causeUnavailable)
-	case errors.As(err, &unavailable) && unavailable.NoRoom:
+		return w.waitAtLeast(*j, known.RetryAfter, causeUnavailable)
+	case job.ClassNoRoom:
 		w.apiGate.passed()
 		w.metrics.polls.WithLabelValues("unavailable").Inc()
 		return w.crowdedOut(j)
 	default:
 		w.apiGate.failed(err)
 		w.metrics.polls.WithLabelValues("unavailable").Inc()
-		var after time.Duration
-		if unavailable != nil {
-			after = unavailable.RetryAfter
-		}
-		return w.waitAtLeast(*j, after, causeUnavailable)
+		return w.waitAtLeast(*j, known.RetryAfter, causeUnavailable)
 	}
 }
 

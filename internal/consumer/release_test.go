@@ -25,11 +25,11 @@ func TestEveryAnswerIsReleased(t *testing.T) {
 	h.store.put = func(context.Context, job.Job, string) error {
 		switch puts.Add(1) {
 		case 1:
-			return &job.StoreError{Err: context.DeadlineExceeded}
+			return &job.Error{By: job.Store, Err: context.DeadlineExceeded}
 		case 2:
-			return &job.Unavailable{Err: context.DeadlineExceeded}
+			return &job.Error{By: job.API, Err: context.DeadlineExceeded}
 		case 3:
-			return &job.Failure{Reason: job.ReasonStoreRejected}
+			return &job.Error{Class: job.ClassPermanent, Reason: job.ReasonStoreRejected}
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -145,7 +146,7 @@ func TestTransferThatFailedGoesOnWhereItWas(t *testing.T) {
 	h.store.put = func(_ context.Context, _ job.Job, name string) error {
 		if name == "result-002" && fails > 0 {
 			fails--
-			return &job.StoreError{Err: context.DeadlineExceeded}
+			return &job.Error{By: job.Store, Err: context.DeadlineExceeded}
 		}
 		return nil
 	}
@@ -164,13 +165,13 @@ func TestUploadsAreEndedWhenTheResultStands(t *testing.T) {
 	puts, aborts := 0, 0
 	h.store.put = func(context.Context, job.Job, string) error {
 		if puts++; puts == 1 {
-			return &job.StoreError{Err: context.DeadlineExceeded}
+			return &job.Error{By: job.Store, Err: context.DeadlineExceeded}
 		}
 		return nil
 	}
 	h.store.abort = func() error {
 		if aborts++; aborts < transferAttempts {
-			return &job.StoreError{Err: context.DeadlineExceeded}
+			return &job.Error{By: job.Store, Err: context.DeadlineExceeded}
 		}
 		return nil
 	}
@@ -224,7 +225,7 @@ func TestUploadsOfLostWorkersAreAborted(t *testing.T) {
 type short struct{ job.Payload }
 
 func (short) Read([]byte) (int, error) {
-	return 0, &job.Unavailable{Err: job.ErrLength}
+	return 0, &job.Error{Class: job.ClassWrongLength, By: job.FileHost, Err: errors.New("short")}
 }
 
 func TestPayloadOfWrongLengthIsInvalidTheThirdTime(t *testing.T) {
@@ -248,7 +249,7 @@ func TestOneStoreErrorPastTheDeadlineIsNoFailure(t *testing.T) {
 	tries := 0
 	h.store.put = func(context.Context, job.Job, string) error {
 		if tries++; tries == 1 {
-			return &job.StoreError{Err: context.DeadlineExceeded}
+			return &job.Error{By: job.Store, Err: context.DeadlineExceeded}
 		}
 		return nil
 	}

@@ -31,7 +31,7 @@ func TestOneLineTellsTheWholeStory(t *testing.T) {
 	var puts atomic.Int64
 	h.store.put = func(context.Context, job.Job, string) error {
 		if puts.Add(1) == 1 {
-			return &job.StoreError{Err: errors.New("slow down")}
+			return &job.Error{By: job.Store, Err: errors.New("slow down")}
 		}
 		return nil
 	}

@@ -108,8 +108,7 @@ func (w *Worker) storePayload(ctx context.Context, j job.Job, payload job.Payloa
 // refusedBy returns the gate of the dependency that refused the worker: a
 // download may have to ask the API for a fresh URL.
 func (w *Worker) refusedBy(err error) *gate {
-	var refused *job.Refused
-	if errors.As(err, &refused) && refused.By == job.API {
+	if refused, ok := errors.AsType[*job.Error](err); ok && refused.By == job.API {
 		return w.apiGate
 	}
 	return w.s3Gate
@@ -118,11 +117,11 @@ func (w *Worker) refusedBy(err error) *gate {
 // askedToWait is how long the API asked to wait when a job had to ask it once
 // more; the pod slows down where that is meant.
 func (w *Worker) askedToWait(err error) time.Duration {
-	unavailable, ok := errors.AsType[*job.Unavailable](err)
+	unavailable, ok := errors.AsType[*job.Error](err)
 	if !ok {
 		return 0
 	}
-	if unavailable.Throttled {
+	if unavailable.Class == job.ClassThrottled {
 		w.throttle.hit(unavailable.RetryAfter)
 		w.metrics.throttled.Inc()
 	}
@@ -132,32 +131,33 @@ func (w *Worker) askedToWait(err error) time.Duration {
 // unstored decides by the error what becomes of a finished job whose result
 // could not be stored.
 func (w *Worker) unstored(ctx context.Context, j *job.Job, err error) conclusion {
-	var failure *job.Failure
-	var settled *job.Settled
-	var store *job.StoreError
-	if errors.Is(err, job.ErrLength) {
+	known, ok := errors.AsType[*job.Error](err)
+	if !ok {
+		known = &job.Error{Err: err}
+	}
+	if known.Class == job.ClassWrongLength {
 		j.WrongLengths++
 	}
 	switch {
 	case ctx.Err() != nil:
 		return w.interrupted(ctx)
-	case errors.As(err, &failure):
-		return fail(failure)
-	case errors.As(err, &settled) && settled.Answer.Verdict == job.Running:
-		return w.stillRunning(ctx, j, settled.Answer.RetryAfter)
-	case errors.As(err, &settled):
-		return final(settled.Answer)
-	case job.IsRefused(err):
+	case known.Class == job.ClassPermanent:
+		return fail(known)
+	case known.Class == job.ClassNotCompleted && known.Answer.Verdict == job.Running:
+		return w.stillRunning(ctx, j, known.Answer.RetryAfter)
+	case known.Class == job.ClassNotCompleted:
+		return final(*known.Answer)
+	case known.Class == job.ClassRefused:
 		w.refusedBy(err).failed(err)
 		return w.paused()
-	case errors.As(err, &store):
+	case known.By == job.Store:
 		w.s3Gate.failed(err)
 		j.StoreFailures++
 		if j.StoreFailures > 1 && time.Now().After(j.Deadline) {
-			return fail(&job.Failure{Reason: job.ReasonStoreFailed, Err: err})
+			return fail(&job.Error{Class: job.ClassPermanent, Reason: job.ReasonStoreFailed, Err: err})
 		}
 	case j.WrongLengths >= transferAttempts:
-		return fail(&job.Failure{Reason: job.ReasonResultInvalid, Err: err})
+		return fail(&job.Error{Class: job.ClassPermanent, Reason: job.ReasonResultInvalid, Err: err})
 	}
 	w.log.Debug("a result could not be stored yet", zap.String("job", string(j.ID)), zap.Error(err))
 	return w.waitAtLeast(*j, w.askedToWait(err), causeTransfer)

@@ -48,7 +48,7 @@ func TestTerminalAnswers(t *testing.T) {
 	}{
 		"failed":    {job.Answer{Verdict: job.Failed, Error: problem}, nil, job.OutcomeFailed, "job_failed"},
 		"canceled":  {job.Answer{Verdict: job.Canceled}, nil, job.OutcomeCanceled, ""},
-		"rejected":  {job.Answer{}, &job.Failure{Reason: job.ReasonAPIRejected, Problem: problem}, job.OutcomeFailed, "api_rejected"},
+		"rejected":  {job.Answer{}, &job.Error{Class: job.ClassPermanent, Reason: job.ReasonAPIRejected, Problem: problem}, job.OutcomeFailed, "api_rejected"},
 		"expired":   {job.Answer{}, job.Fail(job.ReasonJobExpired, "gone"), job.OutcomeFailed, "job_expired"},
 		"delivered": {job.Answer{Verdict: job.Completed, Kind: job.KindDelivered}, nil, job.OutcomeCompleted, ""},
 	}
@@ -140,10 +140,10 @@ func TestDeadlineIsLookedAtAfterAnAnswer(t *testing.T) {
 func TestDeadlineWaitsForAReadableStatus(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	refused := &job.Refused{By: job.API, Err: errors.New("401")}
+	refused := &job.Error{Class: job.ClassRefused, By: job.API, Err: errors.New("401")}
 	h.api.trouble["refused"] = refused
-	h.api.trouble["away"] = &job.Unavailable{Err: errors.New("503")}
-	h.api.trouble["throttled"] = &job.Unavailable{Err: errors.New("429"), Throttled: true}
+	h.api.trouble["away"] = &job.Error{By: job.API, Err: errors.New("503")}
+	h.api.trouble["throttled"] = &job.Error{Class: job.ClassThrottled, By: job.API, Err: errors.New("429")}
 	h.api.probe = func() error {
 		if h.api.polls["refused"] > 0 {
 			return refused
@@ -187,7 +187,7 @@ func TestOutageFailsNobody(t *testing.T) {
 	h := newHarness(t)
 	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
 		if n <= 3 {
-			return job.Answer{}, &job.Unavailable{Err: errors.New("502"), RetryAfter: time.Millisecond}
+			return job.Answer{}, &job.Error{By: job.API, Err: errors.New("502"), RetryAfter: time.Millisecond}
 		}
 		return text("back"), nil
 	})
@@ -200,7 +200,7 @@ func TestOutageFailsNobody(t *testing.T) {
 func TestRefusedCredentialsPausePollingAndChargeNobody(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	refused := &job.Refused{By: job.API, Err: errors.New("401")}
+	refused := &job.Error{Class: job.ClassRefused, By: job.API, Err: errors.New("401")}
 	probed := make(chan struct{}, 1)
 	good := make(chan struct{})
 	h.api.probe = func() error {
@@ -235,10 +235,10 @@ func TestStoreErrors(t *testing.T) {
 		case "rejected":
 			return job.Fail(job.ReasonStoreRejected, "400")
 		case "failed":
-			return &job.StoreError{Err: errors.New("503")}
+			return &job.Error{By: job.Store, Err: errors.New("503")}
 		case "later":
 			if tries++; tries < 3 {
-				return &job.StoreError{Err: errors.New("503")}
+				return &job.Error{By: job.Store, Err: errors.New("503")}
 			}
 		}
 		return nil
@@ -318,7 +318,7 @@ func TestThreeDownloadsOfWrongLengthAreInvalid(t *testing.T) {
 	opened := 0
 	h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
 		opened++
-		return nil, fmt.Errorf("short: %w", job.ErrLength)
+		return nil, &job.Error{Class: job.ClassWrongLength, By: job.FileHost, Err: errors.New("short")}
 	}
 	h.api.script("a", func(context.Context, int) (job.Answer, error) { return files(1), nil })
 	h.start()

@@ -83,7 +83,7 @@ func checkStore(ctx context.Context, cfg sink.Config, allowed []string, report c
 	defer store.Close()
 	err = store.Probe(opening)
 	report("bucket", cfg.Bucket+" is there", err)
-	if away := (*job.StoreError)(nil); errors.As(err, &away) {
+	if away, ok := errors.AsType[*job.Error](err); ok && away.Class == job.ClassUnavailable {
 		return // what is away says nothing of other buckets
 	}
 	if err == nil {

@@ -142,8 +142,9 @@ func TestURLsThatAreRefused(t *testing.T) {
 	client.files.Transport = breaks(errors.New("let through"))
 	for _, raw := range raws {
 		_, err := client.Open(t.Context(), testID, 0, job.File{URL: secret.New(raw)})
-		var failure *job.Failure
+		var failure *job.Error
 		require.ErrorAs(t, err, &failure, "%q", raw)
+		require.Equal(t, job.ClassPermanent, failure.Class)
 		require.Contains(t, []job.Reason{job.ReasonResultBlocked, job.ReasonResultInvalid}, failure.Reason, "%q", raw)
 		require.Less(t, len(err.Error()), 1024)
 		requireNoSecret(t, err)

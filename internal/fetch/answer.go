@@ -42,7 +42,7 @@ type result struct {
 	payload job.Payload
 	// failure says that the result is of no use. It counts only if the job
 	// is completed.
-	failure *job.Failure
+	failure *job.Error
 }
 
 // readJSON reads the answer until it is whole or its payload begins. It owns
@@ -138,7 +138,7 @@ func (a *answer) keep(into *[]byte) (err error) {
 // judge says what the whole answer means.
 func (a *answer) judge() (job.Answer, error) {
 	if a.status == nil {
-		return job.Answer{}, &job.Unavailable{Err: errNoStatus}
+		return job.Answer{}, &job.Error{By: job.API, Err: errNoStatus}
 	}
 	answer := job.Answer{
 		Verdict:    verdict(*a.status),
@@ -169,7 +169,7 @@ func (a *answer) finish() error {
 		return err
 	}
 	if settled.Verdict != job.Completed {
-		return &job.Settled{Answer: settled}
+		return job.NotCompleted(settled)
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (a *answer) finish() error {
 // known to be completed: asking again would bring as much again.
 func (a *answer) endless(err error) error {
 	if errors.Is(err, errOverhead) && a.status != nil && verdict(*a.status) == job.Completed {
-		return &job.Failure{Reason: job.ReasonResultTooLarge, Err: err}
+		return &job.Error{Class: job.ClassPermanent, Reason: job.ReasonResultTooLarge, Err: err}
 	}
 	return err
 }
@@ -191,6 +191,6 @@ func (a *answer) notCompleted() bool {
 
 // invalid is a completed result of no shape that is understood. Asking again
 // would bring the same one.
-func invalid(format string, args ...any) *job.Failure {
-	return &job.Failure{Reason: job.ReasonResultInvalid, Err: fmt.Errorf(format, args...)}
+func invalid(format string, args ...any) *job.Error {
+	return &job.Error{Class: job.ClassPermanent, Reason: job.ReasonResultInvalid, Err: fmt.Errorf(format, args...)}
 }

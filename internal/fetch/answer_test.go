@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -205,9 +204,9 @@ func TestStreamedPayloadThatIsNotCompleted(t *testing.T) {
 		`"status":"running","extensions":{"retry_after":9}`: {Verdict: job.Running, RetryAfter: 9 * time.Second},
 	} {
 		_, err := read(long, rest)
-		var settled *job.Settled
+		var settled *job.Error
 		require.ErrorAs(t, err, &settled)
-		require.Equal(t, want, settled.Answer)
+		require.Equal(t, job.NotCompleted(want), settled)
 	}
 	for _, rest := range []string{`"x":1`, `"status":7`, `"status":"completed",`, `"status":"completed"}{`} {
 		_, err := read(long, rest)
@@ -301,7 +300,7 @@ func TestBinaryAnswer(t *testing.T) {
 			require.NoError(t, err)
 			_, err = io.Copy(io.Discard, answer.Payload)
 			requireUnavailable(t, err)
-			require.Equal(t, length != "", errors.Is(err, job.ErrLength), "only a length that was announced can be wrong")
+			require.Equal(t, length != "", job.ClassOf(err) == job.ClassWrongLength, "only a length that was announced can be wrong")
 			require.NoError(t, answer.Close())
 		}
 	}

@@ -75,7 +75,7 @@ func (h *holding) grow(bytes int64) error {
 	}
 	more := min((h.length-h.charged+listStep-1)/listStep*listStep, h.budget.longest()-h.charged)
 	if !h.budget.take(more, h.charged+more) {
-		return &job.Unavailable{Err: errListsFull, NoRoom: true}
+		return &job.Error{Class: job.ClassNoRoom, By: job.API, Err: errListsFull}
 	}
 	h.charged += more
 	return nil

@@ -152,7 +152,7 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*respons
 		}
 		r.drain()
 	}
-	return nil, &job.Refused{By: job.API, Err: fmt.Errorf("the job API refuses the token with 401; %s", c.tokens.advice())}
+	return nil, &job.Error{Class: job.ClassRefused, By: job.API, Err: fmt.Errorf("the job API refuses the token with 401; %s", c.tokens.advice())}
 }
 
 // get makes one authorized request.

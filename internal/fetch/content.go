@@ -44,7 +44,7 @@ func (c *Client) readContent(r *response, which selection) (job.Answer, error) {
 		return c.readJSON(b, err != nil, which)
 	case contentHTML:
 		_ = b.Close()
-		return job.Answer{}, &job.Unavailable{Err: errHTML}
+		return job.Answer{}, &job.Error{By: job.API, Err: errHTML}
 	default:
 		return c.binary(b)
 	}

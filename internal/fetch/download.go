@@ -51,8 +51,7 @@ const (
 // 0. It returns when the file's bytes are about to come, so that size and
 // content type are known. ctx governs the download until it is closed.
 //
-// Besides the errors of the package there is [job.ErrLength], inside the
-// [job.Unavailable] that a Read returns.
+// A Read may return an error of [job.ClassWrongLength].
 func (c *Client) Open(ctx context.Context, id job.ID, index int, file job.File) (job.Source, error) {
 	d := &download{
 		description: description{size: -1},
@@ -184,7 +183,7 @@ func (d *download) conclude(err error) {
 	case whole:
 		d.err = io.EOF
 	case d.total >= 0 && d.offset > d.total:
-		d.err = &job.Unavailable{Err: errors.New("the download is longer than was announced")}
+		d.err = &job.Error{By: job.FileHost, Err: errors.New("the download is longer than was announced")}
 	case ended:
 		d.broken = io.ErrUnexpectedEOF
 	default:
@@ -212,11 +211,11 @@ func (d *download) endedShort() bool {
 // stuck is the error of a download that cannot go on where it is.
 func (d *download) stuck(why string) error {
 	if d.endedShort() {
-		return &job.Unavailable{Err: fmt.Errorf("%w: it ended at byte %d of %d, and %s", job.ErrLength, d.offset, d.total, why)}
+		return &job.Error{Class: job.ClassWrongLength, By: job.FileHost, Err: fmt.Errorf("the download disagrees with its own length: it ended at byte %d of %d, and %s", d.offset, d.total, why)}
 	}
 	err := fmt.Errorf("the download broke off at byte %d, and %s", d.offset, why)
 	if d.broken != nil {
 		err = fmt.Errorf("%w: %w", err, d.broken)
 	}
-	return &job.Unavailable{Err: err}
+	return &job.Error{By: job.FileHost, Err: err}
 }

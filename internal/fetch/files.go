@@ -151,7 +151,7 @@ func (f *filesReader) file() error {
 // keep adds a file to the list, if there is room for it.
 func (f *filesReader) keep(file job.File) error {
 	err := f.room.grow(int64(fileBytes + len(file.URL.Reveal()) + len(file.ContentType)))
-	if failure, ok := errors.AsType[*job.Failure](err); ok {
+	if failure, ok := errors.AsType[*job.Error](err); ok && failure.Class == job.ClassPermanent {
 		f.fail(failure)
 		return nil
 	}
@@ -162,7 +162,7 @@ func (f *filesReader) keep(file job.File) error {
 }
 
 // fail notes the failure and lets go of the files: they will not be fetched.
-func (f *filesReader) fail(failure *job.Failure) {
+func (f *filesReader) fail(failure *job.Error) {
 	f.result.failure, f.result.files = failure, nil
 	f.room.release()
 }
@@ -185,7 +185,7 @@ func (f *filesReader) conclude() result {
 
 // parseFile reads the n-th file. A URL that is null means that the API has
 // delivered the file itself.
-func parseFile(raw []byte, n int) (job.File, *job.Failure) {
+func parseFile(raw []byte, n int) (job.File, *job.Error) {
 	if raw[0] != '{' {
 		return job.File{}, invalid("file %d of the result is not an object", n)
 	}

@@ -37,21 +37,20 @@ func outcomeOf(t *testing.T, body io.Reader) outcome {
 		o.payload, o.kind = string(content), answer.Payload.Kind()
 		require.NoError(t, answer.Close())
 	}
-	var (
-		settled *job.Settled
-		failure *job.Failure
-		waits   *job.Unavailable
-	)
-	switch {
-	case errors.As(err, &settled):
-		return outcome{verdict: settled.Answer.Verdict}
-	case errors.As(err, &failure):
-		return outcome{reason: failure.Reason}
-	case errors.As(err, &waits):
+	if err == nil {
+		return o
+	}
+	known, ok := errors.AsType[*job.Error](err)
+	require.True(t, ok, "there are no other errors: %v", err)
+	switch known.Class {
+	case job.ClassNotCompleted:
+		return outcome{verdict: known.Answer.Verdict}
+	case job.ClassPermanent:
+		return outcome{reason: known.Reason}
+	default:
+		require.True(t, waits(known))
 		return outcome{waits: true}
 	}
-	require.NoError(t, err, "there are no other errors")
-	return o
 }
 
 // However an answer is read, it says the same: whole from the window, or

@@ -44,7 +44,7 @@ func newGuard(patterns []string) (*guard, error) {
 	return g, errors.Join(problems...)
 }
 
-// check returns a [job.Failure] for a URL that may not be fetched. It is asked
+// check returns a permanent [job.Error] for a URL that may not be fetched. It is asked
 // for each URL and for each redirect; the address behind a name is the
 // dialer's part.
 func (g *guard) check(u *url.URL) error {
@@ -139,7 +139,7 @@ func portOf(u *url.URL) string {
 }
 
 // blocked names the scheme and the host, never the rest of a signed URL.
-func blocked(u *url.URL, why string) *job.Failure {
+func blocked(u *url.URL, why string) *job.Error {
 	return job.Fail(job.ReasonResultBlocked, "the result's URL %q may not be fetched: %s", printable(u.Scheme+"://"+u.Host, maxHostBytes+32), why)
 }
 

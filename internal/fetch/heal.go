@@ -61,9 +61,8 @@ func (d *download) connect(deadline time.Time) error {
 // final reports whether another try would change nothing. A download that can
 // go on neither here nor at a fresh URL is one of these too.
 func final(err error) bool {
-	_, failure := errors.AsType[*job.Failure](err)
-	_, waits := errors.AsType[*job.Unavailable](err)
-	return failure || waits || job.IsRefused(err) || errors.Is(err, errEndsHere)
+	_, known := errors.AsType[*job.Error](err)
+	return known || errors.Is(err, errEndsHere)
 }
 
 // pause waits before the next try, or reports that there is no time for one.
@@ -89,7 +88,8 @@ func (d *download) pause(delay time.Duration, deadline time.Time) error {
 // ones are.
 func (d *download) renewed(deadline time.Time, refusal error) error {
 	if d.refused == maxRefused {
-		return &job.Failure{
+		return &job.Error{
+			Class:  job.ClassPermanent,
 			Reason: job.ReasonJobExpired,
 			Err:    fmt.Errorf("%d fresh URLs of the file were refused in a row: %w", maxRefused, refusal),
 		}
@@ -124,9 +124,9 @@ func (d *download) renew(deadline time.Time) error {
 	defer func() { _ = answer.Close() }()
 	switch {
 	case answer.Verdict != job.Completed:
-		return &job.Unavailable{Err: fmt.Errorf("the job is %s where it was completed", answer.Verdict), RetryAfter: answer.RetryAfter}
+		return &job.Error{By: job.FileHost, Err: fmt.Errorf("the job is %s where it was completed", answer.Verdict), RetryAfter: answer.RetryAfter}
 	case len(answer.Files) == 0 || answer.Files[0].URL.IsZero():
-		return &job.Unavailable{Err: errors.New("the result has not the file any more that it had")}
+		return &job.Error{By: job.FileHost, Err: errors.New("the result has not the file any more that it had")}
 	}
 	return d.aim(answer.Files[0])
 }
@@ -134,9 +134,9 @@ func (d *download) renew(deadline time.Time) error {
 // transient unwraps the error of a poll that is worth another try while the
 // download has time: not one that asks to be left alone.
 func transient(err error) error {
-	waits, ok := errors.AsType[*job.Unavailable](err)
-	if ok && !waits.Throttled && waits.RetryAfter == 0 {
-		return waits.Err
+	known, ok := errors.AsType[*job.Error](err)
+	if ok && waits(known) && known.Class != job.ClassThrottled && known.RetryAfter == 0 {
+		return known.Err
 	}
 	return err
 }

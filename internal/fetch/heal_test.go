@@ -125,7 +125,7 @@ func TestDownloadThatBringsNoByteIsGivenUp(t *testing.T) {
 			heal(t, nil, script(c.files...), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
 				requireUnavailable(t, err)
 				require.ErrorContains(t, err, c.want)
-				require.NotErrorIs(t, err, job.ErrLength)
+				require.NotEqual(t, job.ClassWrongLength, job.ClassOf(err))
 				require.LessOrEqual(t, took, defaultIdleLimit)
 				require.Greater(t, took, defaultIdleLimit-3*time.Second)
 			})
@@ -176,7 +176,7 @@ func TestDownloadThatCannotGoOn(t *testing.T) {
 			t.Parallel()
 			heal(t, nil, script(files...), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
 				requireUnavailable(t, err)
-				require.NotErrorIs(t, err, job.ErrLength)
+				require.NotEqual(t, job.ClassWrongLength, job.ClassOf(err))
 				require.Zero(t, took)
 			})
 		})
@@ -201,7 +201,7 @@ func TestDownloadThatIsShorterThanItsLength(t *testing.T) {
 			t.Parallel()
 			heal(t, nil, script(files...), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
 				requireUnavailable(t, err)
-				require.ErrorIs(t, err, job.ErrLength)
+				require.Equal(t, job.ClassWrongLength, job.ClassOf(err))
 			})
 		})
 	}
@@ -223,7 +223,7 @@ func TestDownloadOfUnknownLengthIsResumed(t *testing.T) {
 	heal(t, nil, script(start, breaks(io.EOF)), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
 		requireUnavailable(t, err)
 		require.NotErrorIs(t, err, io.EOF)
-		require.NotErrorIs(t, err, job.ErrLength)
+		require.NotEqual(t, job.ClassWrongLength, job.ClassOf(err))
 	})
 
 	// Only the end of the last chunk was missing.
@@ -303,7 +303,7 @@ func TestRenewalThatBringsNoURL(t *testing.T) {
 		"told to wait": replies(503, "", "Retry-After", "60"),
 	} {
 		heal(t, api, script(says(403)), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
-			require.Equal(t, name == "throttled", requireUnavailable(t, err).Throttled, name)
+			require.Equal(t, name == "throttled", requireUnavailable(t, err).Class == job.ClassThrottled, name)
 			require.Zero(t, took, name)
 		})
 	}
@@ -451,7 +451,7 @@ func TestDownloadFromAHostWithoutValidators(t *testing.T) {
 			t.Parallel()
 			heal(t, nil, files, func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
 				requireUnavailable(t, err)
-				require.NotErrorIs(t, err, job.ErrLength)
+				require.NotEqual(t, job.ClassWrongLength, job.ClassOf(err))
 				require.Zero(t, took)
 			})
 		})

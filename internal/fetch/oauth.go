@@ -36,11 +36,11 @@ type grant struct {
 func (c *Client) fetchToken(ctx context.Context) (secret.String, time.Duration, error) {
 	clientSecret, err := c.cfg.ClientSecret.Reread()
 	if err != nil {
-		return secret.String{}, 0, &job.Refused{By: job.API, Err: fmt.Errorf("NITRO_CLIENT_SECRET cannot be read: %w", err)}
+		return secret.String{}, 0, &job.Error{Class: job.ClassRefused, By: job.API, Err: fmt.Errorf("NITRO_CLIENT_SECRET cannot be read: %w", err)}
 	}
 	body, err := json.Marshal(map[string]string{"clientID": c.cfg.ClientID, "clientSecret": clientSecret.Reveal()})
 	if err != nil {
-		return secret.String{}, 0, &job.Refused{By: job.API, Err: errors.New("NITRO_CLIENT_ID or NITRO_CLIENT_SECRET cannot be put into JSON")}
+		return secret.String{}, 0, &job.Error{Class: job.ClassRefused, By: job.API, Err: errors.New("NITRO_CLIENT_ID or NITRO_CLIENT_SECRET cannot be put into JSON")}
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
 	r, err := c.send(ctx, endpointToken, http.MethodPost, header, body, "oauth", "token")
@@ -59,7 +59,7 @@ func (c *Client) fetchToken(ctx context.Context) (secret.String, time.Duration, 
 	}
 	token, err := checkCredential(orDefaultString(g.AccessToken, g.AccessTokenSnake))
 	if jsonErr != nil || err != nil {
-		return secret.String{}, 0, &job.Unavailable{Err: errors.New("the API's token endpoint answers without a usable access token")}
+		return secret.String{}, 0, &job.Error{By: job.API, Err: errors.New("the API's token endpoint answers without a usable access token")}
 	}
 	return token, lifetime(g), nil
 }
@@ -85,12 +85,12 @@ func refusedGrant(r *response, g grant, d document, clientSecret secret.String) 
 	}
 	switch r.StatusCode {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
-		return &job.Refused{By: job.API, Err: fmt.Errorf("the API's token endpoint refuses the credentials with %d%s; check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET", r.StatusCode, said)}
+		return &job.Error{Class: job.ClassRefused, By: job.API, Err: fmt.Errorf("the API's token endpoint refuses the credentials with %d%s; check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET", r.StatusCode, said)}
 	}
-	return &job.Unavailable{
+	return &job.Error{
+		Class: classOf(r.StatusCode), By: job.API,
 		Err:        fmt.Errorf("the API's token endpoint answers %d%s", r.StatusCode, said),
 		RetryAfter: retryAfter(r.Header, d.Extensions, time.Now()),
-		Throttled:  r.StatusCode == http.StatusTooManyRequests,
 	}
 }
 

@@ -233,8 +233,8 @@ func FuzzStatus(f *testing.F) {
 		verdict, err := offline(t, replies(code, string(raw)), nil).Status(t.Context(), testID)
 		switch {
 		case err != nil:
-			_, waits := errors.AsType[*job.Unavailable](err)
-			require.True(t, waits || job.IsRefused(err))
+			known, ok := errors.AsType[*job.Error](err)
+			require.True(t, ok && waits(known) || job.IsRefused(err))
 		case code == http.StatusNotFound:
 			require.Equal(t, job.Unknown, verdict)
 		default:

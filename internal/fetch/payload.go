@@ -44,7 +44,7 @@ func (p *binaryPayload) Read(b []byte) (int, error) {
 	case errors.Is(err, io.EOF):
 		p.err = io.EOF
 	case p.size >= 0 && errors.Is(err, io.ErrUnexpectedEOF):
-		p.err = &job.Unavailable{Err: fmt.Errorf("%w: it ended at byte %d of %d", job.ErrLength, p.count, p.size)}
+		p.err = &job.Error{Class: job.ClassWrongLength, By: job.API, Err: fmt.Errorf("the download disagrees with its own length: it ended at byte %d of %d", p.count, p.size)}
 	case err != nil:
 		p.err = during("read the binary result", err)
 	}

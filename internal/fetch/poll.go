@@ -64,7 +64,8 @@ func hint(r *response, body []byte) time.Duration {
 
 // settle is the error of an answer that is final by its status code.
 func settle(r *response, reason job.Reason, body []byte) error {
-	return &job.Failure{
+	return &job.Error{
+		Class:   job.ClassPermanent,
 		Reason:  reason,
 		Problem: statusProblem(r.StatusCode, body),
 		Err:     fmt.Errorf("the job API answers %d", r.StatusCode),
@@ -79,16 +80,24 @@ func trouble(r *response, body []byte) error {
 	if r.StatusCode/100 == 3 {
 		err = fmt.Errorf("%w, a redirect, which is not followed; check NITRO_API_URL", err)
 	}
-	return &job.Unavailable{
+	return &job.Error{
+		Class: classOf(r.StatusCode), By: job.API,
 		Err:        err,
 		RetryAfter: hint(r, body),
-		Throttled:  r.StatusCode == http.StatusTooManyRequests,
 	}
+}
+
+// classOf is the class of an answer that says nothing about the job.
+func classOf(status int) job.Class {
+	if status == http.StatusTooManyRequests {
+		return job.ClassThrottled
+	}
+	return job.ClassUnavailable
 }
 
 // Status asks for a job's status: Unknown if the API does not know the job.
 // Everything else that tells nothing about the job, 410 and a status that is
-// not known included, is a [job.Unavailable].
+// not known included, is a [job.Error] of class unavailable.
 func (c *Client) Status(ctx context.Context, id job.ID) (job.Verdict, error) {
 	r, err := c.call(ctx, endpointStatus, "jobs", string(id), "status")
 	if err != nil {
@@ -114,14 +123,14 @@ func parseStatus(body []byte) (job.Verdict, error) {
 		Status *string `json:"status"`
 	}
 	if err := json.Unmarshal(body, &s); err != nil {
-		return "", &job.Unavailable{Err: fmt.Errorf("the job API's status is not readable: %w", err)}
+		return "", &job.Error{By: job.API, Err: fmt.Errorf("the job API's status is not readable: %w", err)}
 	}
 	if s.Status == nil {
-		return "", &job.Unavailable{Err: errNoStatus}
+		return "", &job.Error{By: job.API, Err: errNoStatus}
 	}
 	v := verdict(*s.Status)
 	if v == job.Running && *s.Status != string(job.Running) {
-		return "", &job.Unavailable{Err: errors.New("the job API's status is none that is known")}
+		return "", &job.Error{By: job.API, Err: errors.New("the job API's status is none that is known")}
 	}
 	return v, nil
 }
@@ -137,7 +146,7 @@ func verdict(status string) job.Verdict {
 }
 
 // Probe makes one request that shows whether the API answers and takes the
-// credentials. It returns a [job.Refused] or a [job.Unavailable] if not.
+// credentials. If not, it returns a [job.Error]: refused, throttled or unavailable.
 func (c *Client) Probe(ctx context.Context) error {
 	r, err := c.call(ctx, endpointStatus, "jobs", noJob, "status")
 	if err != nil {

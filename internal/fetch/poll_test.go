@@ -52,7 +52,7 @@ func TestPollByStatusCode(t *testing.T) {
 		_, err := offline(t, replies(code, problem, "Location", "https://elsewhere.test/?signature=1"), nil).Poll(t.Context(), testID)
 		waits := requireUnavailable(t, err)
 		require.Equal(t, 3*time.Second, waits.RetryAfter, code)
-		require.Equal(t, code == 429, waits.Throttled, code)
+		require.Equal(t, code == 429, waits.Class == job.ClassThrottled, code)
 		require.Contains(t, err.Error(), fmt.Sprint(code))
 	}
 	answer, err := offline(t, replies(404, problem, "Retry-After", "5"), nil).Poll(t.Context(), testID)
@@ -190,7 +190,7 @@ func TestPollEndsWithItsContext(t *testing.T) {
 	_, err := newClient(t, api.URL).Poll(ctx, testID)
 	require.ErrorIs(t, err, stop)
 	require.ErrorIs(t, err, context.Canceled)
-	var waits *job.Unavailable
+	var waits *job.Error
 	require.NotErrorAs(t, err, &waits, "the end of the context is not the API's fault")
 }
 
@@ -268,7 +268,7 @@ func TestStatus(t *testing.T) {
 	}
 	for _, code := range []int{204, 302, 400, 403, 408, 410, 422, 429, 500, 503} {
 		_, err := status(code, `{"status":"completed"}`)
-		require.Equal(t, code == 429, requireUnavailable(t, err).Throttled)
+		require.Equal(t, code == 429, requireUnavailable(t, err).Class == job.ClassThrottled)
 	}
 }
 

@@ -49,7 +49,7 @@ func (a *answer) readResult() (streaming bool, err error) {
 // tooDeep makes a result that is nested too deeply a matter of the job.
 func tooDeep(err error) error {
 	if errors.Is(err, errDepth) {
-		return &job.Failure{Reason: job.ReasonResultInvalid, Err: err}
+		return &job.Error{Class: job.ClassPermanent, Reason: job.ReasonResultInvalid, Err: err}
 	}
 	return err
 }

@@ -108,20 +108,23 @@ func contents(t testing.TB, answer job.Answer) string {
 	return string(got)
 }
 
-func requireReason(t testing.TB, err error, want job.Reason) *job.Failure {
+func requireReason(t testing.TB, err error, want job.Reason) *job.Error {
 	t.Helper()
-	var failure *job.Failure
+	var failure *job.Error
 	require.ErrorAs(t, err, &failure)
+	require.Equal(t, job.ClassPermanent, failure.Class, "%v", err)
 	require.Equal(t, want, failure.Reason, "%v", err)
 	return failure
 }
 
-func requireUnavailable(t testing.TB, err error) *job.Unavailable {
+// requireUnavailable checks that err makes its job wait and no more.
+func requireUnavailable(t testing.TB, err error) *job.Error {
 	t.Helper()
-	var waits *job.Unavailable
-	require.ErrorAs(t, err, &waits)
+	var unavailable *job.Error
+	require.ErrorAs(t, err, &unavailable)
+	require.True(t, waits(unavailable), "%v", err)
 	requireNoSecret(t, err)
-	return waits
+	return unavailable
 }
 
 func requireNoSecret(t testing.TB, err error) {

@@ -37,7 +37,7 @@ func (f fixedToken) renew(context.Context, secret.String) (secret.String, error)
 func (f fixedToken) read(from func() (secret.String, error)) (secret.String, error) {
 	token, err := from()
 	if err != nil {
-		return secret.String{}, &job.Refused{By: job.API, Err: errors.Join(errors.New("NITRO_API_TOKEN cannot be read"), err)}
+		return secret.String{}, &job.Error{Class: job.ClassRefused, By: job.API, Err: errors.Join(errors.New("NITRO_API_TOKEN cannot be read"), err)}
 	}
 	return token, nil
 }

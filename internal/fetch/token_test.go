@@ -128,7 +128,7 @@ func TestTokenEndpointInTrouble(t *testing.T) {
 		api := tokenAPI(replies(code, "", "Retry-After", "4"), nil)
 		waits := requireUnavailable(t, second(offline(t, api, nil, clientCredentials).Poll(t.Context(), testID)))
 		require.Equal(t, 4*time.Second, waits.RetryAfter)
-		require.Equal(t, code == 429, waits.Throttled)
+		require.Equal(t, code == 429, waits.Class == job.ClassThrottled)
 	}
 	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"accessToken":""}`, `{"accessToken":7}`, `{"accessToken":"a\nb"}`, `{"accessToken":"x"`} {
 		requireUnavailable(t, second(offline(t, tokenAPI(replies(200, body), nil), nil, clientCredentials).Poll(t.Context(), testID)))

@@ -28,37 +28,38 @@ func unavailable(err error) error {
 	if ended, ok := errors.AsType[*interrupted](err); ok {
 		return ended
 	}
-	if failure, ok := errors.AsType[*job.Failure](err); ok {
-		return failure
+	if known, ok := errors.AsType[*job.Error](err); ok {
+		return known
 	}
-	if refused, ok := errors.AsType[*job.Refused](err); ok {
-		return refused
-	}
-	if settled, ok := errors.AsType[*job.Settled](err); ok {
-		return settled
-	}
-	if waits, ok := errors.AsType[*job.Unavailable](err); ok {
-		return waits
-	}
-	return &job.Unavailable{Err: err}
+	return &job.Error{By: job.API, Err: err}
 }
 
 // during says what was under way when err happened, and that the job waits for
 // better times unless err says otherwise.
 func during(what string, err error) error {
-	err = unavailable(err)
-	waits, ok := errors.AsType[*job.Unavailable](err)
+	known, ok := errors.AsType[*job.Error](unavailable(err))
 	if !ok {
-		return err
+		return unavailable(err)
 	}
-	return &job.Unavailable{
-		Err:        fmt.Errorf("%s: %w", what, waits.Err),
-		RetryAfter: waits.RetryAfter,
-		Throttled:  waits.Throttled,
+	if !waits(known) {
+		return known
+	}
+	prefixed := *known
+	prefixed.Err = fmt.Errorf("%s: %w", what, known.Err)
+	return &prefixed
+}
+
+// waits reports whether the job of an error has to wait and no more.
+func waits(err *job.Error) bool {
+	switch err.Class {
+	case job.ClassUnavailable, job.ClassThrottled, job.ClassNoRoom, job.ClassWrongLength:
+		return true
+	default:
+		return false
 	}
 }
 
 // tooLarge names the setting, because the operator may well want the result.
-func tooLarge(limit int64) *job.Failure {
+func tooLarge(limit int64) *job.Error {
 	return job.Fail(job.ReasonResultTooLarge, "the result has more than %d bytes; raise WORKER_MAX_RESULT_BYTES to take it", limit)
 }

@@ -17,21 +17,21 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("stop"))
 	for _, err := range []error{
-		job.Fail(job.ReasonJobExpired, "x"), &job.Refused{Err: errors.New("x")}, &job.Settled{Answer: job.Answer{Verdict: job.Canceled}}, interruption(ctx),
+		job.Fail(job.ReasonJobExpired, "x"), &job.Error{Class: job.ClassRefused, Err: errors.New("x")}, job.NotCompleted(job.Answer{Verdict: job.Canceled}), interruption(ctx),
 	} {
 		require.Equal(t, err, unavailable(fmt.Errorf("wrapped: %w", err)))
 		require.Equal(t, err, during("read", err))
 	}
 	plain := errors.New("no route")
-	require.Equal(t, &job.Unavailable{Err: plain}, unavailable(plain))
+	require.Equal(t, &job.Error{By: job.API, Err: plain}, unavailable(plain))
 }
 
 func TestDuringKeepsWhatTheAPIAsksFor(t *testing.T) {
 	t.Parallel()
-	err := &job.Unavailable{Err: errors.New("busy"), RetryAfter: time.Minute, Throttled: true}
+	err := &job.Error{Class: job.ClassThrottled, By: job.API, Err: errors.New("busy"), RetryAfter: time.Minute}
 	waits := requireUnavailable(t, during("ask", err))
 	require.EqualError(t, waits, "ask: busy")
 	require.Equal(t, time.Minute, waits.RetryAfter)
-	require.True(t, waits.Throttled)
+	require.Equal(t, job.ClassThrottled, waits.Class)
 	require.EqualError(t, err, "busy", "an error that others may hold is not changed")
 }

@@ -45,7 +45,7 @@ func TestChangesAreLoggedOnce(t *testing.T) {
 	require.Len(t, logs.All(), 2, "one line when it breaks, one when it is back")
 	logs.TakeAll()
 	h.Set("api", errAway)
-	h.Set("api", &job.Refused{By: job.API, Err: errors.New("bad credentials")})
+	h.Set("api", &job.Error{Class: job.ClassRefused, By: job.API, Err: errors.New("bad credentials")})
 	require.Len(t, logs.All(), 2, "a refusal is news: somebody has to see to it")
 }
 

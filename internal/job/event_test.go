@@ -2,8 +2,6 @@ package job_test
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -47,17 +45,4 @@ func TestMembersFollowFromTheOutcome(t *testing.T) {
 		"a delivered job has no objects, and says so")
 	failed := encode(job.EventData{Status: job.OutcomeFailed, Error: &job.Problem{Type: "T", Title: "t"}})
 	require.Contains(t, failed, `"error":{"type":"T","title":"t"}`)
-}
-
-func TestErrorsTellWhatTheyAre(t *testing.T) {
-	t.Parallel()
-	cause := errors.New("cause")
-	failure := &job.Failure{Reason: job.ReasonJobExpired, Err: cause}
-	require.ErrorIs(t, failure, cause)
-	require.Equal(t, "job_expired: cause", failure.Error())
-	require.Equal(t, "job_failed", (&job.Failure{Reason: job.ReasonJobFailed}).Error())
-	require.True(t, job.IsRefused(fmt.Errorf("wrapped: %w", &job.Refused{By: job.API, Err: cause})))
-	require.False(t, job.IsRefused(failure))
-	require.ErrorIs(t, &job.StoreError{Err: cause}, cause)
-	require.ErrorIs(t, &job.Unavailable{Err: cause}, cause)
 }

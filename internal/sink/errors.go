@@ -48,16 +48,16 @@ func (s *Store) classify(operation string, where location, err error) error {
 	e := describe(operation, where, err)
 	switch e.verdict() {
 	case ofObject:
-		return &job.Failure{Reason: job.ReasonStoreRejected, Err: e}
+		return &job.Error{Class: job.ClassPermanent, Reason: job.ReasonStoreRejected, Err: e}
 	case ofRequester:
-		return &job.Refused{By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint("check the AWS credentials"))}
+		return &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint("check the AWS credentials"))}
 	case ofBucket:
 		if where.bucket != s.cfg.Bucket {
-			return &job.Failure{Reason: job.ReasonStoreRejected, Err: e}
+			return &job.Error{Class: job.ClassPermanent, Reason: job.ReasonStoreRejected, Err: e}
 		}
-		return &job.Refused{By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint(e.bucketHint()))}
+		return &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint(e.bucketHint()))}
 	default:
-		return &job.StoreError{Err: e}
+		return &job.Error{By: job.Store, Err: e}
 	}
 }
 

@@ -27,12 +27,12 @@ const (
 )
 
 func meaningOf(err error) meaning {
-	var failure *job.Failure
+	known, ok := errors.AsType[*job.Error](err)
 	switch {
-	case job.IsRefused(err):
+	case ok && known.Class == job.ClassRefused:
 		return meansRefused
-	case errors.As(err, &failure):
-		return meaning(failure.Reason)
+	case ok && known.Class == job.ClassPermanent:
+		return meaning(known.Reason)
 	default:
 		return meansRetry
 	}

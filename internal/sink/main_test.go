@@ -200,19 +200,17 @@ func uploadsOf(t *testing.T, s *Store, j job.Job) []string {
 // requireReason checks that err settles its job for this reason.
 func requireReason(t *testing.T, want job.Reason, err error) {
 	t.Helper()
-	var failure *job.Failure
+	var failure *job.Error
 	require.ErrorAs(t, err, &failure)
+	require.Equal(t, job.ClassPermanent, failure.Class)
 	require.Equal(t, want, failure.Reason)
-	require.False(t, job.IsRefused(err))
 }
 
 // requireTransient checks that err is worth another try.
 func requireTransient(t *testing.T, err error) {
 	t.Helper()
 	require.Error(t, err)
-	var failure *job.Failure
-	require.NotErrorAs(t, err, &failure)
-	require.False(t, job.IsRefused(err), "%v", err)
+	require.Equal(t, job.ClassUnavailable, job.ClassOf(err), "%v", err)
 }
 
 // onConn wraps the connections of a transport.

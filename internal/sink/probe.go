@@ -9,8 +9,8 @@ import (
 
 // Probe asks whether the worker's own bucket is there and the credentials are
 // good for it. It needs the permission s3:ListBucket, as S3 defines HeadBucket.
-// A *[job.Refused] means that someone has to see to it; any other error that
-// the store could not be asked.
+// A refused [job.Error] means that someone has to see to it; any other error
+// that the store could not be asked.
 func (s *Store) Probe(ctx context.Context) error {
 	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.cfg.Bucket})
 	if err == nil {

@@ -26,10 +26,9 @@ import (
 // was opened with ends. Memory does not depend on the size, up to 48 GiB of a
 // known one.
 //
-// An error of src is found in the error by errors.Is and errors.As. A
-// *[job.Failure] settles the job, a *[job.Refused] concerns every job alike,
-// the cause of ctx is returned when ctx has ended, and anything else is worth
-// another try with a source opened anew.
+// An error of src is found in the error by errors.Is and errors.As. An error of
+// the store is a [job.Error]: permanent, refused, or worth another try with a
+// source opened anew. The cause of ctx is returned when ctx has ended.
 func (s *Store) Put(ctx context.Context, j job.Job, name string, src job.Source) (job.Object, error) {
 	a, st := s.attributes(j, name, src), newStream(src)
 	object, err := s.store(ctx, a, st)

@@ -1,0 +1,124 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Reason says why a job failed. The set is closed: it is the reason of the
+// event and the label of the metric.
+type Reason string
+
+// The reasons of a failed event.
+const (
+	ReasonJobFailed        Reason = "job_failed"
+	ReasonAPIRejected      Reason = "api_rejected"
+	ReasonJobExpired       Reason = "job_expired"
+	ReasonJobUnknown       Reason = "job_unknown"
+	ReasonDeadlineExceeded Reason = "deadline_exceeded"
+	ReasonResultTooLarge   Reason = "result_too_large"
+	ReasonResultBlocked    Reason = "result_blocked"
+	ReasonResultInvalid    Reason = "result_invalid"
+	ReasonStoreRejected    Reason = "store_rejected"
+	ReasonStoreFailed      Reason = "store_failed"
+	ReasonWorkerCrashed    Reason = "worker_crashed"
+)
+
+// Reasons lists them all, for metrics that start at zero.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonJobFailed, ReasonAPIRejected, ReasonJobExpired, ReasonJobUnknown,
+		ReasonDeadlineExceeded, ReasonResultTooLarge, ReasonResultBlocked,
+		ReasonResultInvalid, ReasonStoreRejected, ReasonStoreFailed, ReasonWorkerCrashed,
+	}
+}
+
+// Problem is an error as the API told it: the error object of a failed job,
+// or a problem document (RFC 9457). Query strings are cut from its URLs.
+type Problem struct {
+	Type     string `json:"type,omitempty"`
+	Title    string `json:"title,omitempty"`
+	Status   int    `json:"status,omitempty"`
+	Detail   string `json:"detail,omitempty"`
+	Instance string `json:"instance,omitempty"`
+}
+
+// Class is what an error means for its job.
+type Class int
+
+// The classes. The zero value is the careful one: the job waits.
+const (
+	ClassUnavailable  Class = iota // no answer, or none that can be read: the job waits
+	ClassThrottled                 // asked to slow down: the job waits, and so does the pod
+	ClassNoRoom                    // this pod cannot hold the answer beside others: another one may
+	ClassWrongLength               // a download disagrees with its own length: the job waits, a few times
+	ClassRefused                   // By refuses every job alike: all work on it pauses
+	ClassNotCompleted              // the API says that the job is not completed: see Answer
+	ClassPermanent                 // trying again changes nothing: the job has failed, with Reason
+)
+
+// Dependency is what the worker depends on beside the broker.
+type Dependency string
+
+// The dependencies.
+const (
+	API      Dependency = "api"
+	FileHost Dependency = "file_host"
+	Store    Dependency = "store"
+)
+
+// Error is the one way in which an answer, or the lack of one, ends or delays a
+// job. Who knows the error sets the class; the consumer's table says what
+// follows from it. Any other error means what ClassUnavailable means.
+type Error struct {
+	Class Class
+	By    Dependency // that said so, or did not answer; empty if none did
+
+	Reason     Reason        // of ClassPermanent
+	Problem    *Problem      // the API's own word, where there is one
+	RetryAfter time.Duration // how long By asks to wait at least, 0 if it does not say
+	Answer     *Answer       // of ClassNotCompleted
+	Err        error         // what happened and what to do about it, free of secrets and signed URLs
+}
+
+// Fail returns an error of ClassPermanent with a formatted explanation.
+func Fail(reason Reason, format string, args ...any) *Error {
+	return &Error{Class: ClassPermanent, Reason: reason, Err: fmt.Errorf(format, args...)}
+}
+
+// NotCompleted returns the error of an answer that carries no result.
+func NotCompleted(answer Answer) *Error {
+	return &Error{Class: ClassNotCompleted, By: API, Answer: &answer, RetryAfter: answer.RetryAfter}
+}
+
+// Error says what happened. A permanent error begins with its reason.
+func (e *Error) Error() string {
+	switch {
+	case e.Class == ClassNotCompleted:
+		return "the API says that the job is " + string(e.Answer.Verdict)
+	case e.Class == ClassPermanent && e.Err == nil:
+		return string(e.Reason)
+	case e.Class == ClassPermanent:
+		return string(e.Reason) + ": " + e.Err.Error()
+	default:
+		return e.Err.Error()
+	}
+}
+
+// Unwrap returns what happened, nil where the API alone said so.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ClassOf returns the class of err, or of the [Error] that it wraps.
+func ClassOf(err error) Class {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Class
+	}
+	return ClassUnavailable
+}
+
+// IsPermanent reports whether err ends its job.
+func IsPermanent(err error) bool { return ClassOf(err) == ClassPermanent }
+
+// IsRefused reports whether err is about every job alike.
+func IsRefused(err error) bool { return ClassOf(err) == ClassRefused }
