@@ -24,7 +24,7 @@ func CheckStream(have, want jetstream.StreamConfig) error {
 }
 
 // checkJobs says what about an existing stream of submissions keeps a worker
-// from carrying each once. It belongs to the producers: limits, replicas,
+// from processing each once. It belongs to the producers: limits, replicas,
 // storage, what it discards and what else it takes are theirs.
 //
 // Another retention seems to work, and does not. With limits a submission stays

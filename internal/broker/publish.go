@@ -68,9 +68,9 @@ func (c *Client) Schedule(ctx context.Context, j job.Job, at time.Time) error {
 }
 
 // Reschedule publishes the next timer of a due job, whose message has that
-// sequence. It returns ErrConflict when the job is no longer this message's:
-// somebody has canceled it, or it is in another message. Where somebody has
-// deleted the stream, this worker has the last of the job, and it gets its timer.
+// sequence. It returns ErrConflict when the job is no longer this message's: it was
+// canceled, or it is in another message. If the stream was deleted, this worker
+// has the last of the job, and the job gets its timer.
 func (c *Client) Reschedule(ctx context.Context, j job.Job, at time.Time, sequence uint64) error {
 	subjects := c.cfg.Subjects
 	err := c.schedule(ctx, j, at, precondition{stream: subjects.Wait(), filter: subjects.Due(j.ID), sequence: sequence})
@@ -162,7 +162,7 @@ func (c *Client) alreadyPublishedByUs(ctx context.Context, j job.Job, data job.E
 
 // PublishRejected publishes the event of a message that could not be taken, or
 // returns ErrConflict when the message has one already. The subject may have the
-// event of another message: when somebody deletes a stream, its successor counts
+// event of another message: after a stream was deleted, the next one counts
 // from 1 again. That event is replaced.
 func (c *Client) PublishRejected(ctx context.Context, event job.Event, meta *nats.MsgMetadata) error {
 	stream := c.cfg.Subjects.Events()

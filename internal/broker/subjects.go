@@ -46,7 +46,7 @@ func (s Subjects) Submit() string { return s.prefix + ".submit" }
 // SubmitJob is where `worker submit` publishes one job.
 func (s Subjects) SubmitJob(id job.ID) string { return s.Submit() + "." + string(id) }
 
-// Pods is where the pods are asked what they have in hand. No stream takes it.
+// Pods is where pods ask each other what they have in flight. No stream takes it.
 func (s Subjects) Pods() string { return s.prefix + ".pods" }
 
 // AllWaits matches every timer.

@@ -15,7 +15,7 @@ type metrics struct {
 	duplicates  *prometheus.CounterVec   // dropped, by where it was noticed
 	timers      *prometheus.CounterVec   // armed, by cause
 	leasesLost  prometheus.Counter       //
-	late        prometheus.Histogram     // from due to in hand
+	late        prometheus.Histogram     // from due to in flight
 	endToEnd    *prometheus.HistogramVec // from submission to event
 	settling    *prometheus.HistogramVec // from seen finished to event
 	transfer    prometheus.Histogram     // one file

@@ -35,9 +35,9 @@ const (
 )
 
 // startSpan begins the span of one delivery, as a child of the submitter's span:
-// all deliveries of a job, whichever pods have them in hand, are in one trace.
-// A submission that is in none begins one, which its timers and its event carry
-// on. Both contexts of the delivery carry the span.
+// all deliveries of a job, in whichever pods, are in one trace. A submission that
+// is in none begins one, and its timers and its event continue it. Both contexts
+// of the delivery have the span.
 func (w *Worker) startSpan(d *delivery) trace.Span {
 	d.traceparent = broker.Traceparent(d.msg.Header)
 	parent := traceContext.Extract(context.Background(), propagation.MapCarrier{broker.HeaderTraceparent: d.traceparent})

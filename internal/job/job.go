@@ -28,7 +28,7 @@ type Job struct {
 	Polls int
 	// Lost counts the leases of this job that were lost before the current
 	// delivery and since the API last said that it runs: workers that crashed
-	// with it in hand, or whose connection broke.
+	// with it in flight, or lost their connection.
 	Lost int
 	// Transfers counts the tries to store the result that came to nothing,
 	// WrongLengths those of them that ended because a download disagreed with
@@ -38,8 +38,8 @@ type Job struct {
 	StoreFailures int
 	// Crowded counts how often its result was there and no transfer slot was.
 	Crowded int
-	// Replaces is the sequence of the event that the job had and is to be
-	// replaced: the job is carried once more. 0 for a job that has none.
+	// Replaces is, for a replayed job, the sequence of its event that the new one
+	// replaces. 0 for every other job.
 	Replaces uint64
 	// ReadyAt is when a worker first saw that the API had finished it; zero
 	// before that.

@@ -20,7 +20,7 @@ import (
 // inspectLimit bounds one question of an inspection.
 const inspectLimit = 3 * time.Second
 
-// probeID stands in the place of a job in the subjects that an inspection tries.
+// probeID is the job ID in the subjects that are tried.
 const probeID = "jobferry-check"
 
 // neverStored is a sequence that no stream comes to.

@@ -54,7 +54,7 @@ func (l *Lease) interval() time.Duration { return l.ackWait / 3 }
 // limit is the ack wait less a sixth of it: 25 s of 30.
 func (l *Lease) limit() time.Duration { return l.ackWait - l.ackWait/6 }
 
-// Held reports whether the message is still ours to conclude.
+// Held reports whether the message is still ours to settle.
 func (l *Lease) Held() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -32,7 +32,7 @@ const (
 // pullBackoff is between failed pulls.
 var pullBackoff = retry.Policy{Initial: 100 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}
 
-// Message is a message on its way from the puller to its handler.
+// Message is what the puller gives to its handler.
 type Message struct {
 	Lane limit.Lane
 	Msg  *nats.Msg
