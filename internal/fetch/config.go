@@ -1,10 +1,14 @@
 package fetch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
 	"time"
+
+	"github.com/jobferry/jobferry/internal/fetch/auth"
+	"github.com/jobferry/jobferry/internal/fetch/ssrf"
 )
 
 // The defaults of the settings that an operator does not see.
@@ -28,9 +32,9 @@ type Config struct {
 	// ClientID and ClientSecret are client credentials (NITRO_CLIENT_ID,
 	// NITRO_CLIENT_SECRET). Either they or Token are set.
 	ClientID     string
-	ClientSecret Credential
+	ClientSecret auth.Credential
 	// Token is a fixed bearer token (NITRO_API_TOKEN).
-	Token Credential
+	Token auth.Credential
 	// ResultHosts are the only hosts that results may come from
 	// (WORKER_RESULT_HOSTS): host names, addresses or globs, each with an
 	// optional port. A star matches dots too. Empty: any public host, over
@@ -53,9 +57,9 @@ type Config struct {
 	// each RateWindow; 1 KiB/s over a minute by default, the numbers that
 	// people give curl (--speed-limit, --speed-time) and git
 	// (http.lowSpeedLimit) for a line that is as good as dead. All 16 slots of
-	// a pod stay above it on a line of 0.2 Mbit/s. A slower download is taken
-	// up on another connection, and waits after the third; a slower answer of
-	// the API waits at once.
+	// a pod stay above it on a line of 0.2 Mbit/s. A slower download is resumed
+	// on another connection, and waits after the third; a slower answer of the
+	// API waits at once.
 	MinRate    int64
 	RateWindow time.Duration
 	// RenewDelay is the wait before a second fresh URL is asked for; it
@@ -68,29 +72,22 @@ type Config struct {
 
 // withDefaults fills in what was left at zero.
 func (c Config) withDefaults() Config {
-	c.MaxResultBytes = orDefault(c.MaxResultBytes, defaultMaxResultBytes)
-	c.RequestTimeout = orDefault(c.RequestTimeout, defaultRequestTimeout)
-	c.IdleLimit = orDefault(c.IdleLimit, defaultIdleLimit)
-	c.StallLimit = orDefault(c.StallLimit, min(defaultStallLimit, c.IdleLimit))
-	c.RenewDelay = orDefault(c.RenewDelay, defaultRenewDelay)
-	c.IdleConns = orDefault(c.IdleConns, defaultIdleConns)
-	c.MinRate = orDefault(c.MinRate, defaultMinRate)
-	c.RateWindow = orDefault(c.RateWindow, defaultRateWindow)
+	c.MaxResultBytes = cmp.Or(c.MaxResultBytes, defaultMaxResultBytes)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, defaultRequestTimeout)
+	c.IdleLimit = cmp.Or(c.IdleLimit, defaultIdleLimit)
+	c.StallLimit = cmp.Or(c.StallLimit, min(defaultStallLimit, c.IdleLimit))
+	c.RenewDelay = cmp.Or(c.RenewDelay, defaultRenewDelay)
+	c.IdleConns = cmp.Or(c.IdleConns, defaultIdleConns)
+	c.MinRate = cmp.Or(c.MinRate, defaultMinRate)
+	c.RateWindow = cmp.Or(c.RateWindow, defaultRateWindow)
 	return c
-}
-
-func orDefault[T int | int64 | time.Duration](value, fallback T) T {
-	if value == 0 {
-		return fallback
-	}
-	return value
 }
 
 // Validate reports everything that is wrong with the configuration. It reads
 // the credentials, so that a missing file shows at once.
 func (c Config) Validate() error {
 	_, baseErr := parseBase(c.BaseURL)
-	_, guardErr := newGuard(c.ResultHosts)
+	_, guardErr := ssrf.New(c.ResultHosts)
 	c = c.withDefaults()
 	return errors.Join(
 		baseErr,
@@ -134,7 +131,7 @@ func (c Config) validateCredentials() error {
 }
 
 // readable names the variable whose credential cannot be read.
-func readable(variable string, credential Credential) error {
+func readable(variable string, credential auth.Credential) error {
 	if _, err := credential.Reread(); err != nil {
 		return fmt.Errorf("%s: %w", variable, err)
 	}

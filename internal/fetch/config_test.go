@@ -9,11 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/jobferry/jobferry/internal/fetch/auth"
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/secret"
 )
 
 func validConfig() Config {
-	return Config{BaseURL: "https://api.gonitro.dev", Token: FixedCredential(secret.New("x"))}
+	return Config{BaseURL: "https://api.gonitro.dev", Token: auth.FixedCredential(secret.New("x"))}
 }
 
 func TestConfigIsValidWithDefaults(t *testing.T) {
@@ -33,7 +35,7 @@ func TestConfigIsValidWithDefaults(t *testing.T) {
 
 func TestConfigProblems(t *testing.T) {
 	t.Parallel()
-	value := FixedCredential(secret.New("hunter2"))
+	value := auth.FixedCredential(secret.New("hunter2"))
 	for want, change := range map[string]func(*Config){
 		`it is ""`:                             func(c *Config) { c.BaseURL = "" },
 		`it is "api.test"`:                     func(c *Config) { c.BaseURL = "api.test" },
@@ -47,9 +49,9 @@ func TestConfigProblems(t *testing.T) {
 		"no credentials":                       func(c *Config) { c.Token = nil },
 		"NITRO_CLIENT_ID is not":               func(c *Config) { c.Token, c.ClientSecret = nil, value },
 		"NITRO_CLIENT_SECRET is not":           func(c *Config) { c.Token, c.ClientID = nil, "id" },
-		"NITRO_API_TOKEN: the secret is empty": func(c *Config) { c.Token = FixedCredential(secret.String{}) },
+		"NITRO_API_TOKEN: the secret is empty": func(c *Config) { c.Token = auth.FixedCredential(secret.String{}) },
 		"NITRO_CLIENT_SECRET: read the secret file": func(c *Config) {
-			c.Token, c.ClientID, c.ClientSecret = nil, "id", FileCredential("/does/not/exist")
+			c.Token, c.ClientID, c.ClientSecret = nil, "id", auth.FileCredential("/does/not/exist")
 		},
 		`WORKER_RESULT_HOSTS: "a b"`: func(c *Config) { c.ResultHosts = []string{"a b"} },
 		"the largest result is -1":   func(c *Config) { c.MaxResultBytes = -1 },
@@ -65,7 +67,7 @@ func TestConfigProblems(t *testing.T) {
 		change(&cfg)
 		err := cfg.Validate()
 		require.ErrorContains(t, err, want)
-		requireNoSecret(t, err)
+		fetchtest.RequireNoSecret(t, err)
 
 		_, err = New(cfg, zap.NewNop(), prometheus.NewRegistry())
 		require.ErrorContains(t, err, want)
@@ -116,8 +118,8 @@ func TestMetricsStartAtZero(t *testing.T) {
 
 	// No status code, not even one that does not exist, adds a series.
 	for code := range 1000 {
-		client.api.Transport = replies(code, "")
-		_, _ = client.Status(t.Context(), testID)
+		client.api.Transport = fetchtest.Replies(code, "")
+		_, _ = client.Status(t.Context(), fetchtest.ID)
 	}
 	require.Equal(t, want, series())
 }

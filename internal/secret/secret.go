@@ -1,5 +1,6 @@
 // Package secret holds values that must not be printed: tokens, passwords and
-// signed URLs. It does not encrypt anything and does not keep a value out of
+// signed URLs ([String]), and removes them from the texts of others ([Redact]).
+// It does not encrypt anything and does not keep a value out of
 // a core dump; it keeps it out of logs, events, metrics and error messages.
 package secret
 
