@@ -205,7 +205,9 @@ func (s *scanner) openName(c byte) error {
 	if c != '"' {
 		return unexpected(c, "a member name")
 	}
-	s.state, s.naming, s.name = inString, true, append(s.name[:0], '"')
+	s.state, s.naming = inString, true
+	s.name = s.name[:0]
+	s.record([]byte{'"'})
 	return nil
 }
 
