@@ -51,7 +51,7 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Client, error
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	base, err := parseBase(cfg.BaseURL)
+	base, err := ParseBaseURL(cfg.BaseURL)
 	if err != nil {
 		return nil, err
 	}
