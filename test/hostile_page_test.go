@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/job"
+
 	"github.com/jobferry/jobferry/internal/pod"
 	"github.com/jobferry/jobferry/internal/simulator"
 	"github.com/stretchr/testify/require"
@@ -104,12 +106,12 @@ func (w *world) submitObject(submission map[string]any) {
 // serveHostile answers as another pod that says whatever it likes.
 func (w *world) serveHostile() {
 	w.t.Helper()
-	names, err := consumer.NewNames("jobs")
+	names, err := broker.NewSubjects("jobs")
 	require.NoError(w.t, err)
 	service, err := pod.Serve(w.nc, names, func() pod.Report {
 		return pod.Report{
 			Name: image + turned, Started: time.Now(), Slots: 1, Problems: []string{"api: " + script},
-			Transfers: []consumer.Transfer{{Job: image, Name: script, Size: -1, Done: 1 << 20, Since: time.Now()}},
+			Transfers: []job.Transfer{{Job: image, Name: script, Size: -1, Done: 1 << 20, Since: time.Now()}},
 		}
 	})
 	require.NoError(w.t, err)

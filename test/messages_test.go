@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/docs/schemas"
-	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/simulator"
 	"github.com/nats-io/nats.go"
@@ -165,7 +166,7 @@ func TestCommandsSubmitWhatTheSchemasDescribe(t *testing.T) {
 	all := w.commanded()
 	require.Len(t, all, 3)
 	w.checkCommanded(set, all)
-	for i, want := range [][]string{{nats.MsgIdHdr}, {nats.MsgIdHdr}, {consumer.HeaderReplaces, nats.MsgIdHdr}} {
+	for i, want := range [][]string{{nats.MsgIdHdr}, {nats.MsgIdHdr}, {broker.HeaderReplaces, nats.MsgIdHdr}} {
 		require.Subset(t, slices.Collect(maps.Keys(all[i].Header)), want)
 	}
 	events := w.events()

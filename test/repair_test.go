@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/simulator"
@@ -26,7 +27,7 @@ func (w *world) must(args ...string) string {
 // fleet is what the commands do, without the commands.
 func (w *world) fleet() *fleet.Fleet {
 	w.t.Helper()
-	names, err := consumer.NewNames("jobs")
+	names, err := broker.NewSubjects("jobs")
 	require.NoError(w.t, err)
 	return fleet.New(w.js, names)
 }

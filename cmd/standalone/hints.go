@@ -5,7 +5,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/simulator"
 )
 
@@ -27,7 +28,7 @@ func printPlaces(out io.Writer, o options, s *stack) {
 
 // printHints says how to look at the results and how to go on. sample is the
 // ID of a job that has settled, empty if there is none.
-func printHints(out io.Writer, s *stack, names consumer.Names, sample string) {
+func printHints(out io.Writer, s *stack, names broker.Subjects, sample string) {
 	if sample != "" {
 		fmt.Fprintf(out, `
 Look at the results:

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/daemon"
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
@@ -52,7 +53,7 @@ func (s *stack) work(ctx context.Context, show func(context.Context) error) erro
 // show submits the samples and follows them to their end. The real API knows
 // no samples.
 func (s *stack) show(ctx context.Context, o options, out io.Writer) error {
-	names, err := consumer.NewNames(s.cfg.Worker.SubjectPrefix)
+	names, err := broker.NewSubjects(s.cfg.Worker.SubjectPrefix)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,9 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-	"github.com/jobferry/jobferry/internal/consumer"
+
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/natsconn"
 	"github.com/jobferry/jobferry/internal/simulator"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,7 +22,7 @@ type show struct {
 	api     *simulator.Server
 	nc      *nats.Conn
 	js      jetstream.JetStream
-	names   consumer.Names
+	names   broker.Subjects
 	events  jetstream.MessagesContext
 	rows    []*row
 	byID    map[job.ID]*row
@@ -36,8 +37,8 @@ type row struct {
 }
 
 // newShow subscribes to the events before anything is submitted.
-func newShow(ctx context.Context, s *stack, names consumer.Names, out io.Writer) (*show, error) {
-	nc, err := broker.ConnectOnce(ctx, s.cfg.NATS, "jobferry standalone", zap.NewNop())
+func newShow(ctx context.Context, s *stack, names broker.Subjects, out io.Writer) (*show, error) {
+	nc, err := natsconn.ConnectOnce(ctx, s.cfg.NATS, "jobferry standalone", zap.NewNop())
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/config"
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/natsconn"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
@@ -22,17 +23,17 @@ const confirmLimit = 10 * time.Second
 type client struct {
 	nc    *nats.Conn
 	js    jetstream.JetStream
-	names consumer.Names
+	names broker.Subjects
 }
 
 // connect returns a client; the caller closes its connection. What the
 // connection has to say later goes to errs.
 func connect(ctx context.Context, cfg config.Config, command string, errs io.Writer) (*client, error) {
-	names, err := consumer.NewNames(cfg.Worker.SubjectPrefix)
+	names, err := broker.NewSubjects(cfg.Worker.SubjectPrefix)
 	if err != nil {
 		return nil, err
 	}
-	nc, err := broker.ConnectOnce(ctx, cfg.NATS, "jobferry "+command, warnings(errs))
+	nc, err := natsconn.ConnectOnce(ctx, cfg.NATS, "jobferry "+command, warnings(errs))
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/job"
 )
 
@@ -23,9 +24,9 @@ type fleetStatus struct {
 	Settled map[job.Outcome]int `json:"settledLastHour"`
 }
 
-func newFleetStatus(c consumer.Census, settled map[job.Outcome]int) fleetStatus {
+func newFleetStatus(c broker.Stats, settled map[job.Outcome]int) fleetStatus {
 	return fleetStatus{
-		Submitted: c.Submitted, Waiting: c.Waiting, Due: c.Due, InHand: c.InHand,
+		Submitted: c.Submitted, Waiting: c.Waiting, Due: c.Due, InHand: c.InFlight,
 		OldestSubmitted: c.OldestSubmitted.Seconds(), OldestDue: c.OldestDue.Seconds(),
 		Settled: settled,
 	}

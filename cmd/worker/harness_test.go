@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/embedded"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
@@ -30,7 +31,7 @@ type world struct {
 	addr  string
 	dir   string
 	js    jetstream.JetStream
-	names consumer.Names
+	names broker.Subjects
 	stop  func() // the broker
 }
 
@@ -39,7 +40,7 @@ func newBroker(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), addr: "127.0.0.1:0"}
 	var err error
-	w.names, err = consumer.NewNames("jobs")
+	w.names, err = broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	w.startBroker()
 	return w
@@ -49,8 +50,8 @@ func newBroker(t *testing.T) *world {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := newBroker(t)
-	require.NoError(t, consumer.Setup(t.Context(), w.js.Conn(), consumer.Config{
-		Names: w.names, Replicas: 1, EventsMaxAge: time.Hour,
+	require.NoError(t, broker.Setup(t.Context(), w.js.Conn(), broker.Config{
+		Subjects: w.names, Replicas: 1, EventsMaxAge: time.Hour,
 	}))
 	return w
 }

@@ -6,8 +6,9 @@ import (
 	"io"
 	"os"
 
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/config"
-	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/daemon"
 )
 
@@ -33,7 +34,7 @@ func setup(ctx context.Context, cfg config.Config, out, errs io.Writer) error {
 	if err := daemon.SetUp(ctx, cfg, warnings(errs)); err != nil {
 		return err
 	}
-	names, err := consumer.NewNames(cfg.Worker.SubjectPrefix)
+	names, err := broker.NewSubjects(cfg.Worker.SubjectPrefix)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/retry"
 	"github.com/nats-io/nats.go"
@@ -14,38 +16,27 @@ import (
 	"go.uber.org/zap"
 )
 
-// DefaultAckWait is how long the broker waits for a sign of life before it
-// hands a message to another worker.
-const DefaultAckWait = 30 * time.Second
-
 // Config is how a worker does its work.
 type Config struct {
-	Names    Names
-	Replicas int // of the streams that it creates
+	Broker broker.Config
 
 	Polls     int     // polls under way at once
 	Transfers int     // files being streamed at once
 	PollRate  float64 // polls a second, 0 for no limit
 
-	Backoff    retry.Policy // between the polls of one job
-	Rules      job.Rules    // of submissions
-	MaxCrashes int          // leases of one job that may be lost
-
-	EventsMaxAge time.Duration // of the events stream
+	Backoff      retry.Policy  // between the polls of one job
+	Rules        job.Rules     // of submissions
+	MaxCrashes   int           // leases of one job that may be lost
 	DrainTimeout time.Duration // that running work gets after a stop
-	AckWait      time.Duration // DefaultAckWait when zero; shorter ones are for tests
 }
 
 // Validate reports everything that is wrong.
 func (c Config) Validate() error {
-	var problems []error
-	if c.Names == (Names{}) {
-		problems = append(problems, errors.New("the subject names are not set"))
-	}
+	problems := []error{c.Broker.Validate()}
 	for _, limit := range []struct {
 		name  string
 		value int
-	}{{"replicas", c.Replicas}, {"polls", c.Polls}, {"transfers", c.Transfers}, {"crashes", c.MaxCrashes}} {
+	}{{"polls", c.Polls}, {"transfers", c.Transfers}, {"crashes", c.MaxCrashes}} {
 		if limit.value < 1 {
 			problems = append(problems, fmt.Errorf("%s is %d, it must be 1 or more", limit.name, limit.value))
 		}
@@ -86,18 +77,12 @@ type Store interface {
 	Probe(ctx context.Context) error
 }
 
-// Health is told of each condition that makes the worker ready or not; a nil
-// error means that it holds.
-type Health interface {
-	Set(condition string, err error)
-}
-
 // Deps are what a worker works with. The caller owns and closes them.
 type Deps struct {
 	Conn    *nats.Conn
 	API     API
 	Store   Store
-	Health  Health
+	Health  limit.Health
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 	Tracer  trace.Tracer // one of package noop when nothing is traced

@@ -5,21 +5,24 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/jobferry/jobferry/internal/consumer/limit"
+	"github.com/jobferry/jobferry/internal/consumer/pull"
 	"github.com/nats-io/nats.go"
 )
 
 // errDraining is the cause of a context that ended because the worker stops.
 var errDraining = errors.New("the worker is stopping")
 
-// delivery is one message in hand: its lease, its poll slot, and the two
-// contexts of its work. work ends when the worker has to stop working;
-// settling outlives it and ends with the lease, so that what was done can
-// still be published and acknowledged.
+// delivery is one message in flight: its lease, its poll slot, and the two
+// contexts of its work. work ends when the worker has to stop working; settling
+// outlives it and ends with the lease, so that finished work can still be
+// published and acknowledged.
 type delivery struct {
 	msg   *nats.Msg
 	meta  *nats.MsgMetadata
-	lane  lane
-	lease *lease
+	lane  limit.Lane
+	lease *pull.Lease
+	stage stage // that the job has come to
 
 	work     context.Context
 	settling context.Context
@@ -27,27 +30,32 @@ type delivery struct {
 	traceparent string // of the job's trace, empty if it is in none
 
 	freeSlot func() // gives the poll slot back; only the first call counts
-	leave    func() // gives the place among the finished jobs back, if there is one
+	admitted bool   // it counts among the pod's finished jobs
 }
 
-// deliver takes a message in hand.
-func (w *Worker) deliver(m message) (*delivery, func(), error) {
-	w.slots.fill(m.lane)
-	free := sync.OnceFunc(func() { w.slots.empty(m.lane) })
-	meta, err := m.msg.Metadata()
+// newDelivery begins the delivery of a message. The caller releases it, with an
+// error too.
+func (w *Worker) newDelivery(m pull.Message) (d *delivery, release func(), err error) {
+	w.polls.MessageArrived(m.Lane)
+	free := sync.OnceFunc(func() { w.polls.MessageDone(m.Lane) })
+	meta, err := m.Msg.Metadata()
 	if err != nil {
 		return nil, free, err
 	}
-	d := &delivery{msg: m.msg, meta: meta, lane: m.lane, freeSlot: free, leave: func() {}}
-	d.lease = newLease(w.settling, m, w.broker.nc, w.cfg.ackWait())
-	d.settling = d.lease.ctx
+	d = &delivery{msg: m.Msg, meta: meta, lane: m.Lane, freeSlot: free}
+	d.lease = pull.NewLease(w.settling, m, w.nc, w.cfg.Broker.AckWait)
+	d.settling = d.lease.Context()
 	work, cancel := context.WithCancelCause(d.settling)
 	d.work = work
 	stopWatching := context.AfterFunc(w.working, func() { cancel(errDraining) })
 	return d, func() {
 		stopWatching()
 		cancel(context.Canceled)
-		d.lease.release()
+		d.lease.Release()
+		if d.admitted {
+			w.transfers.Done()
+			w.polls.TransferFreed()
+		}
 		free()
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
@@ -39,8 +40,8 @@ func TestDrainArmsWaitsAndFinishesTransfers(t *testing.T) {
 	close(release)
 	require.NoError(t, r.wait(t))
 	require.Equal(t, job.OutcomeCompleted, h.event("transfer").Data.Status)
-	require.Equal(t, uint64(0), h.count(h.names.Jobs()))
-	require.Equal(t, uint64(1), h.count(h.names.Wait()), "the polled job waits at the broker")
+	require.Equal(t, uint64(0), h.count(h.subjects.Jobs()))
+	require.Equal(t, uint64(1), h.count(h.subjects.Wait()), "the polled job waits at the broker")
 }
 
 func TestDrainHandsBackAtOnceWhatDoesNotFinish(t *testing.T) {
@@ -64,7 +65,7 @@ func TestDrainHandsBackAtOnceWhatDoesNotFinish(t *testing.T) {
 	<-entered
 	r.stop()
 	require.NoError(t, r.wait(t))
-	require.Equal(t, uint64(1), h.count(h.names.Wait()))
+	require.Equal(t, uint64(1), h.count(h.subjects.Wait()))
 
 	entered <- struct{}{} // the next worker's put goes through
 	h.start()
@@ -89,7 +90,7 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	r.stop()
 	r.kill()
 	require.NoError(t, r.wait(t))
-	require.Equal(t, uint64(1), h.count(h.names.Jobs()), "the message is left to its next delivery")
+	require.Equal(t, uint64(1), h.count(h.subjects.Jobs()), "the message is left to its next delivery")
 }
 
 func TestIdleWorkerStopsAtOnce(t *testing.T) {
@@ -117,8 +118,8 @@ func TestDrainUnderLoadLosesNoDelivery(t *testing.T) {
 		h.eventually(func() bool { return r.health.get("streams") == nil }, "not working")
 		r.stop()
 		require.NoError(t, r.wait(t))
-		for _, stream := range []string{h.names.Jobs(), h.names.Wait()} {
-			c, err := h.js.Consumer(t.Context(), stream, Durable)
+		for _, stream := range []string{h.subjects.Jobs(), h.subjects.Wait()} {
+			c, err := h.js.Consumer(t.Context(), stream, broker.Durable)
 			require.NoError(t, err)
 			require.Zero(t, c.CachedInfo().NumAckPending, "%s: nothing is left to its ack wait", stream)
 		}
@@ -129,27 +130,27 @@ func TestSubmissionThatLooksLikeAStatusIsRejected(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.start()
-	msg := nats.NewMsg(h.names.Submit())
+	msg := nats.NewMsg(h.subjects.Submit())
 	msg.Header.Set("Status", "100")
 	_, err := h.js.PublishMsg(t.Context(), msg)
 	require.NoError(t, err)
-	require.Equal(t, job.OutcomeRejected, h.eventAt(h.names.Rejected(h.names.Jobs(), 1)).Data.Status)
+	require.Equal(t, job.OutcomeRejected, h.eventAt(h.subjects.Rejected(h.subjects.Jobs(), 1)).Data.Status)
 	h.settledEverywhere()
 }
 
 func TestDeletedStreamsAndConsumersAreCreatedAgain(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	require.NoError(t, h.js.DeleteStream(t.Context(), h.names.Events()))
+	require.NoError(t, h.js.DeleteStream(t.Context(), h.subjects.Events()))
 	r := h.start()
 	h.api.script("a", completed)
 	h.submit("a")
 	h.event("a")
-	require.NoError(t, h.js.DeleteConsumer(t.Context(), h.names.Jobs(), Durable))
+	require.NoError(t, h.js.DeleteConsumer(t.Context(), h.subjects.Jobs(), broker.Durable))
 	h.api.script("b", completed)
 	h.submit("b")
 	h.event("b")
-	require.NoError(t, h.js.DeleteStream(t.Context(), h.names.Events()))
+	require.NoError(t, h.js.DeleteStream(t.Context(), h.subjects.Events()))
 	h.api.script("c", completed)
 	h.submit("c")
 	h.event("c")

@@ -12,17 +12,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A file is tried this often while its job is in hand; after that the job
-// waits. It is also how many whole downloads may disagree with their own
-// length before the result counts as invalid.
+// transferAttempts is how often a file is tried while its job is in flight; after
+// that the job waits. It is also how many whole downloads may disagree with their
+// own length before the result counts as invalid.
 const transferAttempts = 3
 
 // transferBackoff is between these tries. A source or a store that is away for
 // longer is waited for by a timer.
 var transferBackoff = retry.Policy{Initial: 200 * time.Millisecond, Max: 2 * time.Second, Multiplier: 3}
 
-// storeFiles stores the files in parallel, as far as there are slots. The
-// first that cannot be stored stops the others.
+// storeFiles stores the files in parallel, as far as there are slots. The first
+// that cannot be stored stops the others. It releases the slot that the job came
+// with.
 func (w *Worker) storeFiles(ctx context.Context, j job.Job, files []job.File) ([]job.Object, error) {
 	group, groupCtx := errgroup.WithContext(ctx)
 	objects := make([]*job.Object, len(files))
@@ -33,13 +34,13 @@ func (w *Worker) storeFiles(ctx context.Context, j job.Job, files []job.File) ([
 			continue
 		}
 		if !free {
-			if err = w.berths.take(groupCtx); err != nil {
+			if err = w.transfers.Acquire(groupCtx); err != nil {
 				break
 			}
 		}
 		free = false
 		store := func() (err error) {
-			defer w.berths.leave()
+			defer w.transfers.Release()
 			objects[i], err = w.storeFile(groupCtx, j, fileName(i, len(files)), i, file)
 			return err
 		}
@@ -50,7 +51,7 @@ func (w *Worker) storeFiles(ctx context.Context, j job.Job, files []job.File) ([
 		}
 	}
 	if free {
-		w.berths.leave()
+		w.transfers.Release()
 	}
 	if err := errors.Join(group.Wait(), err); err != nil {
 		return nil, err
@@ -58,72 +59,84 @@ func (w *Worker) storeFiles(ctx context.Context, j job.Job, files []job.File) ([
 	return present(objects), nil
 }
 
-// storeFile downloads and stores one file, from the start again when a try
-// fails.
+// storeFile stores one file, unless an earlier try has left it in the store.
 func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index int, file job.File) (stored *job.Object, err error) {
 	ctx, span := w.step(ctx, "store file")
 	defer func() { describeObject(span, stored, err) }()
-	if object := w.standing(ctx, j, name, file.Announced()); object != nil {
-		object.PageCount = file.PageCount
-		return object, nil
+	if stored = w.existing(ctx, j, name, file.Announced()); stored != nil {
+		stored.PageCount = file.PageCount
+		return stored, nil
 	}
-	defer since(w.metrics.transfer, time.Now())
+	began := time.Now()
+	object, skipped, err := w.storeWithRetries(ctx, j, name, index, file)
+	if !skipped {
+		since(w.metrics.transfer, began)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.describe(j, &object, file)
+	return &object, nil
+}
+
+// storeWithRetries downloads and stores one file, from the start again when a try
+// fails.
+func (w *Worker) storeWithRetries(ctx context.Context, j job.Job, name string, index int, file job.File) (job.Object, bool, error) {
 	wrongLengths := 0
 	for attempt := 1; ; attempt++ {
-		object, err := w.storeOnce(ctx, j, name, index, file)
+		object, skipped, err := w.storeOnce(ctx, j, name, index, file)
 		if err == nil {
-			w.metrics.bytes.Add(float64(object.Size))
-			w.describe(j, &object, file)
-			return &object, nil
+			return object, skipped, nil
 		}
 		if job.ClassOf(err) == job.ClassWrongLength {
 			wrongLengths++
 		}
 		if wrongLengths == transferAttempts {
-			return nil, &job.Error{Class: job.ClassPermanent, Reason: job.ReasonResultInvalid, Err: err}
+			return job.Object{}, false, &job.Error{Class: job.ClassPermanent, By: job.FileHost, Reason: job.ReasonResultInvalid, Err: err}
 		}
-		if attempt == transferAttempts || isFinal(err) || ctx.Err() != nil {
-			return nil, err
+		if attempt == transferAttempts || isPermanent(err) || ctx.Err() != nil {
+			return job.Object{}, false, err
 		}
 		select {
 		case <-time.After(transferBackoff.Delay(attempt - 1)):
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return job.Object{}, false, context.Cause(ctx)
 		}
 	}
 }
 
-func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index int, file job.File) (job.Object, error) {
+// storeOnce reports skipped for an object that was there: its size and type were
+// known only when the file was opened.
+func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index int, file job.File) (stored job.Object, skipped bool, err error) {
 	source, err := w.api.Open(ctx, j.ID, index, file)
 	if err != nil {
-		return job.Object{}, err
+		return job.Object{}, false, err
 	}
 	defer source.Close()
 	if file.Announced() == nil {
-		if object := w.standing(ctx, j, name, source); object != nil {
-			return *object, nil
+		if object := w.existing(ctx, j, name, source); object != nil {
+			return *object, true, nil
 		}
 	}
-	watched, end := w.passages.begin(j.ID, name, source)
-	defer end()
-	return w.store.Put(ctx, j, name, watched)
+	stored, err = w.put(ctx, j, name, source)
+	return stored, false, err
 }
 
-// standing returns the object that an earlier try has left of the same result,
-// or nil. Only a job that was in a worker's hands before is looked up.
-func (w *Worker) standing(ctx context.Context, j job.Job, name string, what job.Description) *job.Object {
-	if what == nil || !j.MayStand() {
+// existing returns the object that an earlier try has left of the same result,
+// or nil. Only a job that was in flight before is looked up.
+func (w *Worker) existing(ctx context.Context, j job.Job, name string, what job.Description) *job.Object {
+	if what == nil || !j.MayHaveObjects() {
 		return nil
 	}
 	object := w.store.Standing(ctx, j, name, what)
 	if object != nil {
-		w.metrics.spared.Inc()
+		w.metrics.skipped.Inc()
 	}
 	return object
 }
 
-// describe adds what the API said of the file. A declared size that is wrong
-// is worth knowing and no failure: the file is as long as its source said.
+// describe adds what the API said of the file. A declared size that is wrong is
+// logged and no failure: the file is as long as its source said.
 func (w *Worker) describe(j job.Job, object *job.Object, file job.File) {
 	object.PageCount = file.PageCount
 	if file.DeclaredSize != nil && *file.DeclaredSize != object.Size {
@@ -133,12 +146,9 @@ func (w *Worker) describe(j job.Job, object *job.Object, file job.File) {
 	}
 }
 
-// isFinal reports whether another try in hand is of no use, or not wanted.
-func isFinal(err error) bool {
-	known, ok := errors.AsType[*job.Error](err)
-	if !ok {
-		return false
-	}
+// isPermanent reports whether another try at once is of no use, or not wanted.
+func isPermanent(err error) bool {
+	known := asJobError(err)
 	switch known.Class {
 	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused:
 		return true

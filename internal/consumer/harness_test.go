@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/embedded"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/retry"
@@ -30,14 +31,14 @@ const patience = 20 * time.Second
 
 // harness is a real broker with a worker whose API and store are scripted.
 type harness struct {
-	t     *testing.T
-	cfg   Config
-	url   string
-	nc    *nats.Conn
-	js    jetstream.JetStream
-	names Names
-	api   *scriptedAPI
-	store *memoryStore
+	t        *testing.T
+	cfg      Config
+	url      string
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	subjects broker.Subjects
+	api      *scriptedAPI
+	store    *memoryStore
 
 	tracer trace.Tracer
 	log    *zap.Logger
@@ -48,21 +49,21 @@ func newHarness(t *testing.T) *harness {
 	server, err := embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	names, err := NewNames("jobs")
+	subjects, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
-	h := &harness{t: t, url: server.URL(), names: names, api: newScriptedAPI(), store: newMemoryStore()}
+	h := &harness{t: t, url: server.URL(), subjects: subjects, api: newScriptedAPI(), store: newMemoryStore()}
 	h.log = zaptest.NewLogger(t)
 	h.tracer = noop.NewTracerProvider().Tracer("")
 	h.cfg = Config{
-		Names: names, Replicas: 1, Polls: 16, Transfers: 4, MaxCrashes: 3,
+		Broker: broker.Config{Subjects: subjects, Replicas: 1, EventsMaxAge: time.Hour}, Polls: 16, Transfers: 4, MaxCrashes: 3,
 		Backoff:      retry.Policy{Initial: 10 * time.Millisecond, Max: 50 * time.Millisecond, Multiplier: 1.5},
 		Rules:        job.Rules{Bucket: "results", Deadline: time.Hour},
-		EventsMaxAge: time.Hour, DrainTimeout: 5 * time.Second,
+		DrainTimeout: 5 * time.Second,
 	}
 	h.nc = h.connect()
 	h.js, err = jetstream.New(h.nc)
 	require.NoError(t, err)
-	require.NoError(t, Setup(t.Context(), h.nc, h.cfg))
+	require.NoError(t, broker.Setup(t.Context(), h.nc, h.cfg.Broker))
 	return h
 }
 
@@ -125,21 +126,21 @@ func (h *harness) startOn(nc *nats.Conn) *running {
 // submit publishes one submission and has it stored.
 func (h *harness) submit(body string) {
 	h.t.Helper()
-	_, err := h.js.Publish(h.t.Context(), h.names.Submit(), []byte(body))
+	_, err := h.js.Publish(h.t.Context(), h.subjects.Submit(), []byte(body))
 	require.NoError(h.t, err)
 }
 
 // event waits for a job's terminal event.
 func (h *harness) event(id job.ID) job.Event {
 	h.t.Helper()
-	return h.eventAt(h.names.AnyEvent(id))
+	return h.eventAt(h.subjects.AnyEvent(id))
 }
 
 func (h *harness) eventAt(subject string) job.Event {
 	h.t.Helper()
 	var event job.Event
 	h.eventually(func() bool {
-		msg, found := h.last(h.names.Events(), subject)
+		msg, found := h.last(h.subjects.Events(), subject)
 		return found && json.Unmarshal(msg, &event) == nil
 	}, "no event on "+subject)
 	return event
@@ -157,7 +158,7 @@ func (h *harness) last(stream, subject string) ([]byte, bool) {
 // settledEverywhere waits until no submission, timer or due job is left.
 func (h *harness) settledEverywhere() {
 	h.t.Helper()
-	h.eventually(func() bool { return h.count(h.names.Jobs())+h.count(h.names.Wait()) == 0 }, "messages are left behind")
+	h.eventually(func() bool { return h.count(h.subjects.Jobs())+h.count(h.subjects.Wait()) == 0 }, "messages are left behind")
 }
 
 func (h *harness) count(stream string) uint64 {
@@ -173,19 +174,19 @@ func (h *harness) eventually(condition func() bool, what string) {
 
 // scriptedAPI answers each poll as the job's script says.
 type scriptedAPI struct {
-	mu      sync.Mutex
-	scripts map[job.ID]func(ctx context.Context, n int) (job.Answer, error)
-	polls   map[job.ID]int
-	status  map[job.ID]job.Verdict
-	trouble map[job.ID]error // of the status
-	open    func(ctx context.Context, id job.ID, index int) (job.Source, error)
-	probe   func() error
+	mu        sync.Mutex
+	scripts   map[job.ID]func(ctx context.Context, n int) (job.Answer, error)
+	polls     map[job.ID]int
+	status    map[job.ID]job.Verdict
+	statusErr map[job.ID]error // of the status
+	open      func(ctx context.Context, id job.ID, index int) (job.Source, error)
+	probe     func() error
 }
 
 func newScriptedAPI() *scriptedAPI {
 	return &scriptedAPI{
 		scripts: map[job.ID]func(context.Context, int) (job.Answer, error){},
-		polls:   map[job.ID]int{}, status: map[job.ID]job.Verdict{}, trouble: map[job.ID]error{},
+		polls:   map[job.ID]int{}, status: map[job.ID]job.Verdict{}, statusErr: map[job.ID]error{},
 		probe: func() error { return nil },
 	}
 }
@@ -217,7 +218,7 @@ func (a *scriptedAPI) Poll(ctx context.Context, id job.ID) (job.Answer, error) {
 func (a *scriptedAPI) Status(_ context.Context, id job.ID) (job.Verdict, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.trouble[id]; err != nil {
+	if err := a.statusErr[id]; err != nil {
 		return "", err
 	}
 	if verdict, known := a.status[id]; known {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,7 +20,7 @@ func TestReasonThatQuotesTheSubmissionIsCut(t *testing.T) {
 	h := newHarness(t)
 	h.start()
 	h.submit(`{"jobID": "x", "deadline": "` + strings.Repeat("A", 600_000) + `"}`)
-	event := h.eventAt(h.names.Rejected(h.names.Jobs(), 1))
+	event := h.eventAt(h.subjects.Rejected(h.subjects.Jobs(), 1))
 	require.Less(t, len(event.Data.Reason), maxReason+10)
 	h.settledEverywhere()
 }
@@ -29,7 +30,7 @@ func TestTraceparentOfAnotherFormIsDropped(t *testing.T) {
 	h := newHarness(t)
 	h.api.script("x", after(1, text("x")))
 	h.start()
-	msg := nats.NewMsg(h.names.Submit())
+	msg := nats.NewMsg(h.subjects.Submit())
 	msg.Data = []byte("x")
 	msg.Header.Set("traceparent", strings.Repeat("0", 65_000))
 	_, err := h.js.PublishMsg(t.Context(), msg)
@@ -38,21 +39,11 @@ func TestTraceparentOfAnotherFormIsDropped(t *testing.T) {
 	h.settledEverywhere()
 }
 
-func TestMessageThatTheBrokerRefusesForGoodHoldsNothing(t *testing.T) {
-	t.Parallel()
-	h := newHarness(t)
-	b := h.broker()
-	huge := job.Job{ID: "x", Traceparent: strings.Repeat("0", 70_000)}
-	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), b.carriedBy(fresh, "x", 0)), errRefused)
-	huge = job.Job{ID: "x", Prefix: strings.Repeat("p", 2<<20)}
-	require.ErrorIs(t, b.arm(t.Context(), huge, time.Now(), b.carriedBy(fresh, "x", 0)), errRefused)
-}
-
 func TestBrokerThatTakesNoEventsDoesNotFillThePod(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	_, err := h.js.UpdateStream(t.Context(), jetstream.StreamConfig{
-		Name: h.names.Events(), Subjects: []string{h.names.AllEvents()}, AllowDirect: true,
+		Name: h.subjects.Events(), Subjects: []string{h.subjects.AllEvents()}, AllowDirect: true,
 		MaxMsgs: 1, Discard: jetstream.DiscardNew,
 	})
 	require.NoError(t, err)
@@ -65,19 +56,19 @@ func TestBrokerThatTakesNoEventsDoesNotFillThePod(t *testing.T) {
 	r := h.start()
 	h.eventually(func() bool { return r.health.get("broker") != nil && r.health.get("broker").Error() != "not set" }, "nobody is told")
 	inHand := 0
-	for _, stream := range []string{h.names.Jobs(), h.names.Wait()} {
-		c, err := h.js.Consumer(t.Context(), stream, Durable)
+	for _, stream := range []string{h.subjects.Jobs(), h.subjects.Wait()} {
+		c, err := h.js.Consumer(t.Context(), stream, broker.Durable)
 		require.NoError(t, err)
 		inHand += c.CachedInfo().NumAckPending
 	}
 	require.LessOrEqual(t, inHand, h.cfg.Polls+2*h.cfg.Transfers)
 
 	_, err = h.js.UpdateStream(t.Context(), jetstream.StreamConfig{
-		Name: h.names.Events(), Subjects: []string{h.names.AllEvents()}, AllowDirect: true, MaxMsgs: -1,
+		Name: h.subjects.Events(), Subjects: []string{h.subjects.AllEvents()}, AllowDirect: true, MaxMsgs: -1,
 	})
 	require.NoError(t, err)
 	h.settledEverywhere()
-	require.Equal(t, uint64(count), h.count(h.names.Events()))
+	require.Equal(t, uint64(count), h.count(h.subjects.Events()))
 	require.NoError(t, r.health.get("broker"))
 }
 

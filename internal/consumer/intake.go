@@ -4,102 +4,48 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
 	"go.uber.org/zap"
 )
 
-// maxReason is how much of the reason of a rejection its event carries, in
-// bytes: it may quote the submission.
-const maxReason = 1 << 10
-
-// traceparent is the form of the header in version 00 of W3C Trace Context;
-// anything else is dropped, and the trace with it.
-var traceparent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
-
-// maxEchoedBody is how much of a rejected submission its event carries, in
-// bytes before base64.
-const maxEchoedBody = 8 << 10
-
-// intake reads the message: what job it is, and whether it is to be carried
-// at all. A conclusion other than none ends its journey here.
-func (w *Worker) intake(d *delivery) (job.Job, conclusion) {
-	j, err := w.read(d)
+// intake reads the message: which job it is, and whether there is anything to do
+// for it.
+func (w *Worker) intake(d *delivery, j *job.Job) error {
+	var err error
+	*j, err = w.read(d)
 	switch {
-	case errors.Is(err, job.ErrBucket) && d.lane == due: // it was allowed when the job was taken
-		return j, fail(&job.Error{Class: job.ClassPermanent, Reason: job.ReasonStoreRejected, Err: err})
+	case errors.Is(err, job.ErrBucket) && d.lane == limit.Due: // it was allowed when the job was submitted
+		return &job.Error{Class: job.ClassPermanent, By: job.Store, Reason: job.ReasonStoreRejected, Err: err}
 	case err != nil:
-		return job.Job{}, w.reject(d, j.ID, err)
+		id := j.ID
+		*j = job.Job{}
+		return &rejection{d: d, id: id, reason: err}
 	case d.crashes() > 0:
-		if c := w.retake(d, j); c.kind != undecided {
-			return j, c
-		}
-	case d.lane == fresh:
-		if c := w.alreadySettled(d, j); c.kind != undecided {
-			return j, c
-		}
+		err = w.onRedelivery(d, *j)
+	case d.lane == limit.Submitted:
+		err = w.checkNotSettled(d, *j)
+	}
+	if err != nil {
+		return err
 	}
 	j.Lost += d.crashes()
 	if j.Lost >= w.cfg.MaxCrashes {
-		return j, fail(job.Fail(job.ReasonWorkerCrashed, "%d workers were lost while they had the job in hand", j.Lost))
+		return job.Fail(job.ReasonWorkerCrashed, "%d workers were lost while they had the job in hand", j.Lost)
 	}
-	return j, none
+	return nil
 }
 
-// retake looks at how far the workers came that were lost with the message in
-// hand: the job may have its event, or its timer, and there may be uploads that
-// nobody goes on with. Those of a job that is on its way are left alone: they
-// may be its carrier's.
-func (w *Worker) retake(d *delivery, j job.Job) conclusion {
-	w.metrics.redelivered.Inc()
-	c := w.alreadySettled(d, j)
-	if c.kind == undecided && d.lane == fresh {
-		if c = w.onItsWay(d, j); c.kind != undecided {
-			return c
-		}
-	}
-	if c.kind != abandoned {
-		w.cleanUp(d.work, j)
-	}
-	return c
-}
-
-// onItsWay drops a submission whose first timer was armed before its worker
-// was lost.
-func (w *Worker) onItsWay(d *delivery, j job.Job) conclusion {
-	armed, err := w.broker.isOnItsWay(d.settling, j.ID)
-	switch {
-	case err != nil:
-		return abandon(err)
-	case armed:
-		return drop("waiting")
-	}
-	return none
-}
-
-// alreadySettled spares a job that has its terminal event all further work.
-// That no job gets two is not its business: the broker sees to that.
-func (w *Worker) alreadySettled(d *delivery, j job.Job) conclusion {
-	settled, err := w.broker.hasEvent(d.settling, j)
-	switch {
-	case err != nil:
-		return abandon(err)
-	case settled:
-		return drop("settled")
-	}
-	return none
-}
-
-// read decodes a submission or a timer. On an error the job has its ID, if
-// that could be read; see [job.Decode] for when there is more.
+// read decodes a submission or a timer. On an error the job has its ID, if that
+// could be read; see [job.Decode] for when there is more.
 func (w *Worker) read(d *delivery) (j job.Job, err error) {
-	if d.lane == fresh {
+	if d.lane == limit.Submitted {
 		j, err = job.ParseSubmission(d.msg.Data, d.meta.Timestamp, w.cfg.Rules)
-		j.Replaces = Replaces(d.msg.Header)
+		j.Replaces = broker.Replaces(d.msg.Header)
 	} else {
 		w.metrics.late.Observe(time.Since(d.meta.Timestamp).Seconds())
 		j, err = job.Decode(d.msg.Data, w.cfg.Rules)
@@ -111,17 +57,31 @@ func (w *Worker) read(d *delivery) (j job.Job, err error) {
 	return j, err
 }
 
-// reject makes the event of a message that breaks a rule. It carries the
-// body, so that nothing of it is lost.
-func (w *Worker) reject(d *delivery, id job.ID, reason error) conclusion {
-	body := d.msg.Data[:min(len(d.msg.Data), maxEchoedBody)]
-	return conclusion{
-		kind: rejected,
-		event: job.EventData{
-			JobID: id, Status: job.OutcomeRejected, Reason: cut(reason.Error(), maxReason),
-			SubmittedAt: d.meta.Timestamp, Body: base64.StdEncoding.EncodeToString(body),
-		},
-	}
+// rejection is the error of a submission that breaks a rule.
+type rejection struct {
+	d      *delivery
+	id     job.ID // empty if it could not be read
+	reason error
+}
+
+func (r *rejection) Error() string { return r.reason.Error() }
+
+// maxReason is how much of the reason of a rejection its event carries, in bytes:
+// it may quote the submission.
+const maxReason = 1 << 10
+
+// maxEchoedBody is how much of a rejected submission its event carries, in bytes
+// before base64.
+const maxEchoedBody = 8 << 10
+
+// decision makes the event of the rejection. It carries the body, so that nothing
+// of it is lost.
+func (r *rejection) decision() decision {
+	body := r.d.msg.Data[:min(len(r.d.msg.Data), maxEchoedBody)]
+	return decision{action: reject, event: job.EventData{
+		JobID: r.id, Status: job.OutcomeRejected, Reason: cut(r.reason.Error(), maxReason),
+		SubmittedAt: r.d.meta.Timestamp, Body: base64.StdEncoding.EncodeToString(body),
+	}}
 }
 
 // cut shortens a text to so many bytes, at a whole character.
@@ -132,12 +92,55 @@ func cut(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit], "") + "…"
 }
 
-// cleanUp removes the uploads of the workers that were lost with the job in
-// hand. It is no part of the job's success.
-func (w *Worker) cleanUp(ctx context.Context, j job.Job) {
+// onRedelivery looks at how far the workers came that were lost with the message:
+// the job may have its event, or its timer, and there may be unfinished uploads.
+// The uploads of a scheduled job are left alone: another worker may be at them.
+func (w *Worker) onRedelivery(d *delivery, j job.Job) error {
+	w.metrics.redelivered.Inc()
+	err := w.checkNotSettled(d, j)
+	if err == nil && d.lane == limit.Submitted {
+		if err = w.checkNotScheduled(d, j); err != nil {
+			return err
+		}
+	}
+	if err == nil || errors.Is(err, errAlreadySettled) {
+		w.abortUploads(d.work, j)
+	}
+	return err
+}
+
+// checkNotScheduled finds a submission whose first timer was published before its
+// worker was lost.
+func (w *Worker) checkNotScheduled(d *delivery, j job.Job) error {
+	scheduled, err := w.broker.IsScheduled(d.settling, j.ID)
+	switch {
+	case err != nil:
+		return left(err)
+	case scheduled:
+		return errAlreadyScheduled
+	}
+	return nil
+}
+
+// checkNotSettled saves a job that has its terminal event all further work. It is
+// not what prevents a second event: the broker does that.
+func (w *Worker) checkNotSettled(d *delivery, j job.Job) error {
+	settled, err := w.broker.HasEvent(d.settling, j)
+	switch {
+	case err != nil:
+		return left(err)
+	case settled:
+		return errAlreadySettled
+	}
+	return nil
+}
+
+// abortUploads removes the uploads of workers that were lost with the job. It is
+// best effort: the job's success does not depend on it.
+func (w *Worker) abortUploads(ctx context.Context, j job.Job) {
 	backoff := transferBackoff.BackOff()
 	err := w.store.AbortUploads(ctx, j)
-	for attempt := 1; err != nil && attempt < transferAttempts && !isFinal(err); attempt++ {
+	for attempt := 1; err != nil && attempt < transferAttempts && !isPermanent(err); attempt++ {
 		select {
 		case <-time.After(backoff.NextBackOff()):
 		case <-ctx.Done():
@@ -148,9 +151,4 @@ func (w *Worker) cleanUp(ctx context.Context, j job.Job) {
 		w.log.Warn("uploads of a lost worker may be left behind; give the worker s3:ListBucketMultipartUploads and s3:AbortMultipartUpload, or the bucket a lifecycle rule",
 			zap.String("job", string(j.ID)), zap.Error(err))
 	}
-}
-
-// rejectedID names a message that has no job.
-func rejectedID(d *delivery) string {
-	return d.meta.Stream + "." + strconv.FormatUint(d.meta.Sequence.Stream, 10)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/consumer/pull"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -33,7 +35,7 @@ func blocked(entered chan<- struct{}, release <-chan struct{}) func(context.Cont
 func TestLongWorkKeepsItsLease(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.cfg.AckWait = 900 * time.Millisecond
+	h.cfg.Broker.AckWait = 900 * time.Millisecond
 	entered, release := make(chan struct{}), make(chan struct{})
 	h.api.script("a", blocked(entered, release))
 	h.start()
@@ -56,7 +58,7 @@ func (h *harness) redeliveries(n int) {
 	ctx := h.t.Context()
 	_, err := h.js.CreateStream(ctx, jetstream.StreamConfig{Name: "CLOCK", Subjects: []string{"clock"}})
 	require.NoError(h.t, err)
-	c, err := h.js.CreateConsumer(ctx, "CLOCK", jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, AckWait: h.cfg.AckWait})
+	c, err := h.js.CreateConsumer(ctx, "CLOCK", jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, AckWait: h.cfg.Broker.AckWait})
 	require.NoError(h.t, err)
 	_, err = h.js.Publish(ctx, "clock", nil)
 	require.NoError(h.t, err)
@@ -69,7 +71,7 @@ func (h *harness) redeliveries(n int) {
 func TestLostLeaseStopsTheWorkAndLeavesTheMessage(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.cfg.AckWait = 900 * time.Millisecond
+	h.cfg.Broker.AckWait = 900 * time.Millisecond
 	entered := make(chan struct{})
 	var cause error
 	stopped := make(chan struct{})
@@ -90,7 +92,7 @@ func TestLostLeaseStopsTheWorkAndLeavesTheMessage(t *testing.T) {
 	require.NoError(t, nc.ForceReconnect())
 	nc.Close() // no progress gets through any more
 	<-stopped
-	require.ErrorIs(t, cause, errLeaseLost)
+	require.ErrorIs(t, cause, pull.ErrLeaseLost)
 
 	h.start()
 	event := h.event("a")
@@ -102,10 +104,10 @@ func TestLostLeaseStopsTheWorkAndLeavesTheMessage(t *testing.T) {
 func TestJobThatKillsItsWorkersIsGivenUp(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.cfg.AckWait = 600 * time.Millisecond
-	require.NoError(t, Setup(t.Context(), h.nc, h.cfg))
+	h.cfg.Broker.AckWait = 600 * time.Millisecond
+	require.NoError(t, broker.Setup(t.Context(), h.nc, h.cfg.Broker))
 	h.submit("killer")
-	c, err := h.js.Consumer(t.Context(), h.names.Jobs(), Durable)
+	c, err := h.js.Consumer(t.Context(), h.subjects.Jobs(), broker.Durable)
 	require.NoError(t, err)
 	for range h.cfg.MaxCrashes { // each delivery is a worker that dies with it
 		_, err := c.Next(jetstream.FetchMaxWait(patience))
@@ -121,8 +123,8 @@ func TestJobThatKillsItsWorkersIsGivenUp(t *testing.T) {
 func TestLostLeasesAreCountedAcrossWaits(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.cfg.AckWait = 600 * time.Millisecond
-	require.NoError(t, Setup(t.Context(), h.nc, h.cfg))
+	h.cfg.Broker.AckWait = 600 * time.Millisecond
+	require.NoError(t, broker.Setup(t.Context(), h.nc, h.cfg.Broker))
 	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
 		if n == 1 {
 			return job.Answer{}, &job.Error{By: job.API, Err: errors.New("503")}
@@ -130,7 +132,7 @@ func TestLostLeasesAreCountedAcrossWaits(t *testing.T) {
 		return text("x"), nil
 	})
 	h.submit("a")
-	c, err := h.js.Consumer(t.Context(), h.names.Jobs(), Durable)
+	c, err := h.js.Consumer(t.Context(), h.subjects.Jobs(), broker.Durable)
 	require.NoError(t, err)
 	_, err = c.Next(jetstream.FetchMaxWait(patience))
 	require.NoError(t, err)
@@ -145,11 +147,11 @@ func TestLostLeasesOfAJobThatRunsAreForgotten(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	j := job.Job{ID: "a", SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour), Lost: h.cfg.MaxCrashes - 1}
-	require.NoError(t, h.broker().arm(t.Context(), j, time.Now(), h.broker().carriedBy(fresh, "a", 0)))
+	require.NoError(t, h.broker().Schedule(t.Context(), j, time.Now()))
 	h.api.script("a", after(1000, text("x")))
 	h.start()
 	h.eventually(func() bool {
-		body, found := h.last(h.names.Wait(), h.names.WaitFor("a"))
+		body, found := h.last(h.subjects.Wait(), h.subjects.WaitFor("a"))
 		waiting, err := job.Decode(body, h.cfg.Rules)
 		return found && err == nil && waiting.Polls > 0 && waiting.Lost == 0
 	}, "the job that runs still counts what was lost before")
@@ -158,7 +160,7 @@ func TestLostLeasesOfAJobThatRunsAreForgotten(t *testing.T) {
 func TestMessageThatArrivesTooLateIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	h.cfg.AckWait = 1200 * time.Millisecond
+	h.cfg.Broker.AckWait = 1200 * time.Millisecond
 	entered, release := make(chan struct{}), make(chan struct{})
 	h.api.script("a", blocked(entered, release))
 	line := &heldLine{}
@@ -169,7 +171,7 @@ func TestMessageThatArrivesTooLateIsLeftAlone(t *testing.T) {
 	h.eventually(func() bool { return late.health.get("streams") == nil }, "the worker does not listen")
 	line.hold()
 	h.eventually(func() bool {
-		c, err := h.js.Consumer(t.Context(), h.names.Jobs(), Durable)
+		c, err := h.js.Consumer(t.Context(), h.subjects.Jobs(), broker.Durable)
 		return err == nil && c.CachedInfo().NumWaiting > 0
 	}, "the worker does not listen")
 	h.submit("a")
@@ -210,7 +212,7 @@ func TestLostLeasesOfAllDeliveriesCount(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	j := job.Job{ID: "a", SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour), Lost: h.cfg.MaxCrashes}
-	require.NoError(t, h.broker().arm(t.Context(), j, time.Now(), h.broker().carriedBy(fresh, "a", 0)))
+	require.NoError(t, h.broker().Schedule(t.Context(), j, time.Now()))
 	h.start()
 	require.Equal(t, "worker_crashed", h.event("a").Data.Reason)
 }
@@ -233,10 +235,10 @@ func TestHandedBackJobsAreNotCrashes(t *testing.T) {
 func TestLeaseIsLostByTheClock(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	l := newLease(t.Context(), message{msg: &nats.Msg{Reply: "nobody.answers"}, since: time.Now()}, h.nc, 90*time.Millisecond)
-	defer l.release()
-	require.NoError(t, l.held())
-	<-l.ctx.Done()
-	require.ErrorIs(t, context.Cause(l.ctx), errLeaseLost)
-	require.ErrorIs(t, l.held(), errLeaseLost)
+	l := pull.NewLease(t.Context(), pull.Message{Msg: &nats.Msg{Reply: "nobody.answers"}, Since: time.Now()}, h.nc, 90*time.Millisecond)
+	defer l.Release()
+	require.NoError(t, l.Held())
+	<-l.Context().Done()
+	require.ErrorIs(t, context.Cause(l.Context()), pull.ErrLeaseLost)
+	require.ErrorIs(t, l.Held(), pull.ErrLeaseLost)
 }

@@ -3,6 +3,7 @@ package consumer
 import (
 	"time"
 
+	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -21,7 +22,7 @@ type metrics struct {
 	bytes       prometheus.Counter       //
 	throttled   prometheus.Counter       //
 	redelivered prometheus.Counter       //
-	spared      prometheus.Counter       //
+	skipped     prometheus.Counter       //
 }
 
 // Buckets in seconds: a poll's lateness is short, a job's life is not.
@@ -49,12 +50,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		bytes:       counter("transferred_bytes_total", "Bytes of stored results."),
 		throttled:   counter("throttled_total", "Times the API asked this pod to slow down."),
 		redelivered: counter("redeliveries_total", "Messages that another delivery had not concluded."),
-		spared:      counter("transfers_spared_total", "Files that were not downloaded again, because an earlier try had stored them whole."),
+		skipped:     counter("transfers_spared_total", "Files that were not downloaded again, because an earlier try had stored them whole."),
 	}
 	m.endToEnd = histograms("job_duration_seconds", "Time from submission to terminal event, by outcome.")
 	m.settling = histograms("settle_duration_seconds", "Time from the first poll that found the job finished to its terminal event, by outcome.")
 	reg.MustRegister(m.polls, m.settled, m.duplicates, m.timers, m.leasesLost, m.late, m.endToEnd, m.settling,
-		m.transfer, m.bytes, m.throttled, m.redelivered, m.spared)
+		m.transfer, m.bytes, m.throttled, m.redelivered, m.skipped)
 	m.startAtZero()
 	return m
 }
@@ -103,19 +104,19 @@ func (m *metrics) countReady(data job.EventData, readyAt time.Time) {
 }
 
 // watchSlots exports how full the pod is.
-func watchSlots(reg prometheus.Registerer, s *slots, b *berths) {
+func watchSlots(reg prometheus.Registerer, p *limit.Polls, t *limit.Transfers) {
 	gauge := func(name, help string, labels prometheus.Labels, value func() float64) {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: "jobferry", Name: name, Help: help, ConstLabels: labels,
 		}, value))
 	}
 	const help = "Slots that have a job; those that are only kept for jobs to come are not in use."
-	for l := range lanes {
-		gauge("slots_in_use", help, prometheus.Labels{"stage": "poll_" + l.String()}, func() float64 { return float64(s.inUse(l)) })
+	for l := range limit.Lanes {
+		gauge("slots_in_use", help, prometheus.Labels{"stage": "poll_" + l.String()}, func() float64 { return float64(p.InUse(l)) })
 	}
-	gauge("slots_in_use", help, prometheus.Labels{"stage": "transfer"}, func() float64 { return float64(b.inUse.Load()) })
-	gauge("slots", "Slots in all.", prometheus.Labels{"stage": "poll"}, func() float64 { return float64(s.total) })
-	gauge("slots", "Slots in all.", prometheus.Labels{"stage": "transfer"}, func() float64 { return float64(b.total) })
+	gauge("slots_in_use", help, prometheus.Labels{"stage": "transfer"}, func() float64 { return float64(t.InUse()) })
+	gauge("slots", "Slots in all.", prometheus.Labels{"stage": "poll"}, func() float64 { return float64(p.Total()) })
+	gauge("slots", "Slots in all.", prometheus.Labels{"stage": "transfer"}, func() float64 { return float64(t.Total()) })
 }
 
 func counter(name, help string) prometheus.Counter {

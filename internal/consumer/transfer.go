@@ -1,60 +1,80 @@
 package consumer
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
+	"fmt"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
-	"github.com/jobferry/jobferry/internal/retry"
-	"go.uber.org/zap"
 )
 
-// transfer stores the job's result, all of it before its event. freeSlot gives
-// the poll slot back as soon as the job has a place among the transfers; a job
-// that has none keeps its slot until it is concluded. What went wrong is noted
-// in the job.
-func (w *Worker) transfer(ctx context.Context, j *job.Job, answer job.Answer, freeSlot func()) conclusion {
+// result is a job's result in the store.
+type result struct {
+	event job.EventData
+	bytes int64 // of its objects, whether the event or a manifest lists them
+}
+
+// transfer stores the job's result, all of it before its event. It gives the poll
+// slot back as soon as the job has a transfer slot, or waits for one; a job that
+// gets none keeps its poll slot until it is settled.
+func (w *Worker) transfer(d *delivery, j *job.Job, answer job.Answer) (result, error) {
+	defer answer.Close()
+	d.stage = stageTransfer
+	if d.lane == limit.Due { // it may have been settled while it waited
+		if err := w.checkNotSettled(d, *j); err != nil {
+			return result{}, err
+		}
+	}
+	if err := w.transfers.Admit(); err != nil {
+		return result{}, err
+	}
+	d.admitted = true
 	if answer.Kind == job.KindDelivered {
-		return settle(job.EventData{Status: job.OutcomeCompleted, Kind: job.KindDelivered, Objects: []job.Object{}})
+		return result{event: job.EventData{Status: job.OutcomeCompleted, Kind: job.KindDelivered, Objects: []job.Object{}}}, nil
 	}
-	if !w.s3Gate.isOpen() {
-		return w.paused()
+	if !w.storeBreaker.Allow() {
+		return result{}, errBreakerOpen
 	}
-	boarded, err := w.berths.board(ctx, freeSlot)
+	if err := w.transfers.AcquireFirst(d.work, d.freeSlot); err != nil {
+		return result{}, orStopped(d, err)
+	}
+	d.freeSlot()
+	stored, err := w.storeResult(d.work, *j, answer)
 	if err != nil {
-		return w.interrupted(ctx)
+		countFailure(j, err)
+		return result{}, orStopped(d, err)
 	}
-	if !boarded {
-		return w.crowdedOut(j)
-	}
-	freeSlot()
-	stored, err := w.storeResult(ctx, *j, answer)
-	if err != nil {
-		j.Transfers++
-		return w.unstored(ctx, j, err)
-	}
-	w.s3Gate.passed()
-	return stored
+	w.storeBreaker.Success()
+	return stored, nil
 }
 
-// crowdBackoff is between two looks of a job for a transfer slot. Its result
-// lives for many times the longest.
-var crowdBackoff = retry.Policy{Initial: 500 * time.Millisecond, Max: 10 * time.Second, Multiplier: 2}
-
-// crowdedOut sends a finished job back that has no transfer slot: at first at
-// once, for another pod may have one. It is the exception; see [slots.welcome].
-func (w *Worker) crowdedOut(j *job.Job) conclusion {
-	j.Crowded++
-	if j.Crowded == 1 {
-		return waitUncharged(0, causeNoSlot)
+// orStopped is why the work has ended, if it has, and err otherwise.
+func orStopped(d *delivery, err error) error {
+	if d.work.Err() != nil {
+		return d.stopped()
 	}
-	return waitUncharged(crowdBackoff.Delay(j.Crowded-2), causeNoSlot)
+	return err
 }
 
-// storeResult stores a payload or the files, and settles the job with them. It is
-// called with one transfer slot taken, and gives it back.
-func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) (conclusion, error) {
+// countFailure notes in the job what went wrong: further failures are judged by
+// it.
+func countFailure(j *job.Job, err error) {
+	j.Transfers++
+	known := asJobError(err)
+	switch {
+	case known.Class == job.ClassWrongLength:
+		j.WrongLengths++
+	case known.Class == job.ClassUnavailable && known.By == job.Store:
+		j.StoreFailures++
+	}
+}
+
+// storeResult stores a payload or the files. It is called with one transfer slot
+// acquired, and releases it.
+func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) (result, error) {
 	event := job.EventData{Status: job.OutcomeCompleted, Kind: answer.Kind}
 	var err error
 	if answer.Payload != nil {
@@ -64,101 +84,82 @@ func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) 
 		event.Objects, err = w.storeFiles(ctx, j, answer.Files)
 	}
 	if err != nil {
-		return none, err
+		return result{}, err
 	}
-	if j.MayStand() { // what an earlier try left is of no use any more
-		w.cleanUp(ctx, j)
+	if j.MayHaveObjects() { // uploads of an earlier try are of no use any more
+		w.abortUploads(ctx, j)
 	}
-	bytes := bytesOf(event.Objects)
-	if event, err = w.fit(ctx, j, event); err != nil {
-		return none, err
+	stored := result{event: event}
+	for _, object := range event.Objects {
+		stored.bytes += object.Size
 	}
-	c := settle(event)
-	c.bytes = bytes
-	return c, nil
-}
-
-func bytesOf(objects []job.Object) (bytes int64) {
-	for _, object := range objects {
-		bytes += object.Size
-	}
-	return bytes
+	stored.event, err = w.spillToManifest(ctx, j, event)
+	return stored, err
 }
 
 func (w *Worker) storePayload(ctx context.Context, j job.Job, payload job.Payload) ([]job.Object, error) {
-	defer w.berths.leave()
-	defer since(w.metrics.transfer, time.Now())
-	if payload.Kind() == job.KindBinary { // any other is known for what it is only at its end
-		if object := w.standing(ctx, j, "result", payload); object != nil {
+	defer w.transfers.Release()
+	if payload.Kind() == job.KindBinary { // the kind of any other is certain only at its end
+		if object := w.existing(ctx, j, "result", payload); object != nil {
 			return []job.Object{*object}, nil
 		}
 	}
+	defer since(w.metrics.transfer, time.Now())
 	ctx, span := w.step(ctx, "store payload")
-	watched, end := w.passages.begin(j.ID, "result", payload)
-	object, err := w.store.Put(ctx, j, "result", watched)
-	end()
+	object, err := w.put(ctx, j, "result", payload)
 	describeObject(span, &object, err)
 	if err != nil {
 		return nil, err
 	}
-	w.metrics.bytes.Add(float64(object.Size))
 	return []job.Object{object}, nil
 }
 
-// refusedBy returns the gate of the dependency that refused the worker: a
-// download may have to ask the API for a fresh URL.
-func (w *Worker) refusedBy(err error) *gate {
-	if refused, ok := errors.AsType[*job.Error](err); ok && refused.By == job.API {
-		return w.apiGate
+// put stores a source and counts its bytes, while they come and when it is whole.
+func (w *Worker) put(ctx context.Context, j job.Job, name string, src job.Source) (job.Object, error) {
+	tracked, end := w.inFlight.track(j.ID, name, src)
+	defer end()
+	object, err := w.store.Put(ctx, j, name, tracked)
+	if err == nil {
+		w.metrics.bytes.Add(float64(object.Size))
 	}
-	return w.s3Gate
+	return object, err
 }
 
-// askedToWait is how long the API asked to wait when a job had to ask it once
-// more; the pod slows down where that is meant.
-func (w *Worker) askedToWait(err error) time.Duration {
-	unavailable, ok := errors.AsType[*job.Error](err)
-	if !ok {
-		return 0
+// maxEventBytes is the largest event that is published with its objects in it.
+const maxEventBytes = 256 << 10
+
+// maxSubmissionBytes is more than an event carries beside its objects: members of
+// fixed size, and the metadata, whose bytes JSON may write as six each.
+const maxSubmissionBytes = 16 << 10
+
+// spillToManifest moves the objects of a job of very many files into a manifest,
+// stored before the event, when the event would be too large with them.
+func (w *Worker) spillToManifest(ctx context.Context, j job.Job, event job.EventData) (job.EventData, error) {
+	list, err := json.Marshal(event.Objects)
+	if err != nil {
+		return job.EventData{}, fmt.Errorf("encode the objects of job %s: %w", j.ID, err)
 	}
-	if unavailable.Class == job.ClassThrottled {
-		w.throttle.hit(unavailable.RetryAfter)
-		w.metrics.throttled.Inc()
+	if len(list)+maxSubmissionBytes <= maxEventBytes {
+		return event, nil
 	}
-	return unavailable.RetryAfter
+	stored, err := w.store.Put(ctx, j, "objects", newManifest(list))
+	if err != nil {
+		return job.EventData{}, err
+	}
+	event.ObjectCount = len(event.Objects)
+	event.Objects = nil
+	event.Manifest = &job.Manifest{Bucket: stored.Bucket, Key: stored.Key}
+	return event, nil
 }
 
-// unstored decides by the error what becomes of a finished job whose result
-// could not be stored.
-func (w *Worker) unstored(ctx context.Context, j *job.Job, err error) conclusion {
-	known, ok := errors.AsType[*job.Error](err)
-	if !ok {
-		known = &job.Error{Err: err}
-	}
-	if known.Class == job.ClassWrongLength {
-		j.WrongLengths++
-	}
-	switch {
-	case ctx.Err() != nil:
-		return w.interrupted(ctx)
-	case known.Class == job.ClassPermanent:
-		return fail(known)
-	case known.Class == job.ClassNotCompleted && known.Answer.Verdict == job.Running:
-		return w.stillRunning(ctx, j, known.Answer.RetryAfter)
-	case known.Class == job.ClassNotCompleted:
-		return final(*known.Answer)
-	case known.Class == job.ClassRefused:
-		w.refusedBy(err).failed(err)
-		return w.paused()
-	case known.By == job.Store:
-		w.s3Gate.failed(err)
-		j.StoreFailures++
-		if j.StoreFailures > 1 && time.Now().After(j.Deadline) {
-			return fail(&job.Error{Class: job.ClassPermanent, Reason: job.ReasonStoreFailed, Err: err})
-		}
-	case j.WrongLengths >= transferAttempts:
-		return fail(&job.Error{Class: job.ClassPermanent, Reason: job.ReasonResultInvalid, Err: err})
-	}
-	w.log.Debug("a result could not be stored yet", zap.String("job", string(j.ID)), zap.Error(err))
-	return w.waitAtLeast(*j, w.askedToWait(err), causeTransfer)
+// manifest is the list as a source. It is in memory, as the list already was.
+type manifest struct {
+	*bytes.Reader
 }
+
+func newManifest(list []byte) *manifest { return &manifest{bytes.NewReader(list)} }
+
+func (m *manifest) Size() int64       { return m.Reader.Size() }
+func (*manifest) ContentType() string { return "application/json" }
+func (*manifest) Ext() string         { return ".json" }
+func (*manifest) Close() error        { return nil }

@@ -1,11 +1,10 @@
-// Package consumer carries jobs through JetStream: it pulls submissions and
-// due jobs, asks the API about each, has results stored, arms the timers of
-// those that are not finished and publishes the terminal events of those that
-// are. It holds no job while the job waits, and it knows the API and the store
-// only by the interfaces that it declares.
+// Package consumer is a worker's pipeline for each message: it pulls submissions
+// and due jobs, asks the API about each, has results stored, decides what becomes
+// of the job, and settles that at the broker. It holds no job while the job
+// waits, and it knows the API and the store only by the interfaces that it
+// declares.
 //
-// One file a stage, in the order of a job's journey: pull, intake, poll,
-// transfer, conclude.
+// Begin with process.go: it has the whole pipeline on one screen.
 package consumer
 
 import (
@@ -16,12 +15,14 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/consumer/limit"
+	"github.com/jobferry/jobferry/internal/consumer/pull"
 	"github.com/jobferry/jobferry/internal/crew"
 )
 
@@ -30,33 +31,32 @@ import (
 // when their uploads are to be aborted.
 const handBackLimit = 4 * time.Second
 
-// Worker pulls messages and carries each to its conclusion. Any number of
-// workers share the same streams.
+// Worker pulls messages and processes them. Any number of workers share the same
+// streams.
 type Worker struct {
 	cfg     Config
+	nc      *nats.Conn
+	broker  *broker.Client
 	api     API
 	store   Store
-	health  Health
+	health  limit.Health
 	log     *zap.Logger
 	metrics *metrics
 	tracer  trace.Tracer
 
-	broker   broker
-	slots    *slots
-	polling  *semaphore.Weighted // a slot is a message in hand; this is a poll
-	berths   *berths
-	passages passages
-	throttle *throttle
-	apiGate  *gate // closed: nothing is polled
-	s3Gate   *gate // closed: nothing is stored
+	polls        *limit.Polls        // a slot for each message in flight
+	requests     *semaphore.Weighted // polls under way at once: a slot without one waits for it
+	transfers    *limit.Transfers
+	throttle     *limit.Throttle
+	apiBreaker   *limit.Breaker // open: nothing is polled
+	storeBreaker *limit.Breaker // open: nothing is stored
+	inFlight     inFlight       // transfers
 
 	taking   context.Context // ends when no further message is to be taken
 	working  context.Context // ends when work under way has to stop
 	settling context.Context // ends when nothing more can be published
-	inHand   sync.WaitGroup
-	crew     *crew.Crew // carries the messages
-
-	repairing sync.Mutex
+	messages sync.WaitGroup  // in flight
+	pool     *crew.Crew      // of the goroutines that process them
 }
 
 // New returns a worker that has not started. It does no input or output.
@@ -64,80 +64,56 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 	if err := errors.Join(cfg.Validate(), deps.validate()); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	js, err := jetstream.New(deps.Conn)
+	cfg.Broker = cfg.Broker.WithDefaults()
+	client, err := broker.New(deps.Conn, cfg.Broker, deps.Health)
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w := &Worker{
-		cfg: cfg, api: deps.API, store: deps.Store, health: deps.Health, log: deps.Log,
-		metrics:  newMetrics(deps.Metrics),
-		tracer:   deps.Tracer,
-		broker:   broker{nc: deps.Conn, js: js, names: cfg.Names},
-		polling:  semaphore.NewWeighted(int64(cfg.Polls)),
-		berths:   newBerths(cfg.Transfers),
-		throttle: &throttle{backoff: cfg.Backoff},
-		crew:     crew.New(),
+		cfg: cfg, nc: deps.Conn, broker: client, api: deps.API, store: deps.Store, health: deps.Health, log: deps.Log,
+		metrics:      newMetrics(deps.Metrics),
+		tracer:       deps.Tracer,
+		requests:     semaphore.NewWeighted(int64(cfg.Polls)),
+		transfers:    limit.NewTransfers(cfg.Transfers),
+		throttle:     limit.NewThrottle(cfg.Backoff),
+		apiBreaker:   limit.NewBreaker("api", deps.API.Probe, deps.Health),
+		storeBreaker: limit.NewBreaker("store", deps.Store.Probe, deps.Health),
+		pool:         crew.New(),
 	}
-	w.slots = newSlots(cfg.Polls, cfg.PollRate > 0, w.berths.places)
-	w.broker.repair = w.repair
-	w.broker.trouble = &trouble{health: deps.Health}
-	w.apiGate = &gate{condition: "api", probe: deps.API.Probe, health: deps.Health}
-	w.s3Gate = &gate{condition: "store", probe: deps.Store.Probe, health: deps.Health}
-	watchSlots(deps.Metrics, w.slots, w.berths)
-	deps.Metrics.MustRegister(newBacklog(w.broker))
+	w.polls = limit.NewPolls(cfg.Polls, cfg.PollRate > 0, w.transfers.Free)
+	watchSlots(deps.Metrics, w.polls, w.transfers)
+	deps.Metrics.MustRegister(client.Collector())
 	return w, nil
 }
 
-// Run works until ctx ends, then drains: it takes no further message, arms the
-// waits of polled jobs, gives transfers the drain timeout and hands back what
-// does not finish. stop ends the drain at once. Run returns nil after a drain,
+// Run works until ctx ends, then drains: it takes no further message, schedules
+// polled jobs, gives transfers the drain timeout and hands back those that do not
+// finish. stop ends the drain at once. Run returns nil after a drain,
 // and an error only for what no waiting would mend.
 func (w *Worker) Run(ctx, stop context.Context) error {
 	var stopWorking, stopSettling context.CancelCauseFunc
 	w.taking = ctx
 	w.working, stopWorking = context.WithCancelCause(context.WithoutCancel(ctx))
 	w.settling, stopSettling = context.WithCancelCause(context.WithoutCancel(ctx))
-	defer w.crew.Dismiss()
+	defer w.pool.Dismiss()
 	defer stopSettling(errDraining)
 	defer stopWorking(errDraining)
 	defer context.AfterFunc(stop, func() { stopSettling(errDraining) })()
 
-	if err := w.setUp(ctx); err != nil {
+	if err := w.broker.SetUp(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	w.apiGate.start(ctx)
-	w.s3Gate.start(ctx)
+	w.apiBreaker.Start(ctx)
+	w.storeBreaker.Start(ctx)
 	err := w.pull(ctx)
 	w.log.Info("draining", zap.Duration("timeout", w.cfg.DrainTimeout))
 	w.drain(stopWorking, stopSettling)
-	w.apiGate.stop()
-	w.s3Gate.stop()
+	w.apiBreaker.Stop()
+	w.storeBreaker.Stop()
 	return err
-}
-
-// setUp creates what is missing at the broker, waiting for a broker that is
-// away.
-func (w *Worker) setUp(ctx context.Context) error {
-	backoff := pullBackoff.BackOff()
-	for {
-		attempt, cancel := context.WithTimeout(ctx, requestLimit)
-		err := Setup(attempt, w.broker.nc, w.cfg)
-		cancel()
-		var wrong *Misconfigured
-		if err == nil || errors.As(err, &wrong) {
-			w.health.Set("streams", err)
-			return err
-		}
-		w.health.Set("streams", fmt.Errorf("waiting for JetStream: %w", err))
-		select {
-		case <-time.After(backoff.NextBackOff()):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // pull runs both lanes until ctx ends.
@@ -147,14 +123,14 @@ func (w *Worker) pull(ctx context.Context) error {
 		limiter = rate.NewLimiter(rate.Limit(w.cfg.PollRate), 1)
 	}
 	var pulling sync.WaitGroup
-	var failures [lanes]error
-	for l, stream := range [lanes]string{due: w.cfg.Names.Wait(), fresh: w.cfg.Names.Jobs()} {
-		p := &puller{
-			lane: lane(l), nc: w.broker.nc, subject: "$JS.API.CONSUMER.MSG.NEXT." + stream + "." + Durable,
-			listen: listenFor(w.cfg.ackWait()),
-			slots:  w.slots, limiter: limiter, admit: w.admit, handle: w.handle, report: w.pulled, log: w.log,
-		}
-		pulling.Go(func() { failures[l] = p.run(ctx) })
+	var failures [limit.Lanes]error
+	subjects := w.cfg.Broker.Subjects
+	for l, stream := range [limit.Lanes]string{limit.Due: subjects.Wait(), limit.Submitted: subjects.Jobs()} {
+		puller := pull.New(pull.Config{
+			Lane: limit.Lane(l), Conn: w.nc, Stream: stream, Consumer: broker.Durable, AckWait: w.cfg.Broker.AckWait,
+			Polls: w.polls, Limiter: limiter, Admit: w.admit, Handle: w.handle, Report: w.onPull, Log: w.log,
+		})
+		pulling.Go(func() { failures[l] = puller.Run(ctx) })
 	}
 	pulling.Wait()
 	return errors.Join(failures[:]...)
@@ -162,53 +138,39 @@ func (w *Worker) pull(ctx context.Context) error {
 
 // admit blocks while the pod must not poll.
 func (w *Worker) admit(ctx context.Context) error {
-	if err := w.apiGate.wait(ctx); err != nil {
+	if err := w.apiBreaker.Wait(ctx); err != nil {
 		return err
 	}
-	return w.throttle.wait(ctx)
+	return w.throttle.Wait(ctx)
 }
 
-// pulled is told how each pull ended. A consumer or stream that somebody
-// deleted is created again.
-func (w *Worker) pulled(l lane, err error) {
+// onPull is told how each pull ended. A consumer or stream that somebody deleted
+// is created again.
+func (w *Worker) onPull(l limit.Lane, err error) {
 	if err == nil {
 		w.health.Set("streams", nil)
 		return
 	}
 	w.health.Set("streams", fmt.Errorf("%s jobs: %w", l, err))
-	w.repair(w.taking)
-}
-
-// repair creates again what somebody deleted of the streams and consumers. One
-// at a time is enough.
-func (w *Worker) repair(ctx context.Context) {
-	if w.broker.nc.Status() != nats.CONNECTED || !w.repairing.TryLock() {
-		return
-	}
-	defer w.repairing.Unlock()
-	attempt, cancel := context.WithTimeout(ctx, requestLimit)
-	defer cancel()
-	if err := Setup(attempt, w.broker.nc, w.cfg); ctx.Err() == nil {
-		w.health.Set("streams", err)
-	}
+	w.broker.Repair(w.taking)
 }
 
 // handle takes over a message and its poll slot.
-func (w *Worker) handle(m message) {
-	w.inHand.Add(1)
-	w.crew.Go(func() {
-		defer w.inHand.Done()
-		w.carry(m)
+func (w *Worker) handle(m pull.Message) {
+	w.messages.Add(1)
+	w.pool.Go(func() {
+		defer w.messages.Done()
+		w.process(m)
 	})
 }
 
-// drain waits for what is in hand: for the drain timeout as long as it works,
-// and then for as long as handing back takes.
+// drain waits for the messages in flight: while they are worked on for the drain
+// timeout, and then for as long as handing them back takes.
 func (w *Worker) drain(stopWorking, stopSettling context.CancelCauseFunc) {
 	defer context.AfterFunc(w.settling, func() { stopWorking(errDraining) })()
 	timeout := time.AfterFunc(w.cfg.DrainTimeout, func() { stopWorking(errDraining) })
 	defer timeout.Stop()
 	limit := time.AfterFunc(w.cfg.DrainTimeout+handBackLimit, func() { stopSettling(errDraining) })
 	defer limit.Stop()
-	w.inHand.Wait()
+	w.messages.Wait()
 }

@@ -79,14 +79,14 @@ func TestBadSubmissionsBecomeRejectedEvents(t *testing.T) {
 	}
 	for i, body := range bodies {
 		h.submit(body)
-		event := h.eventAt(h.names.Rejected(h.names.Jobs(), uint64(i+1)))
+		event := h.eventAt(h.subjects.Rejected(h.subjects.Jobs(), uint64(i+1)))
 		require.Equal(t, job.OutcomeRejected, event.Data.Status, body)
 		require.NotEmpty(t, event.Data.Reason)
 		echoed, err := base64.StdEncoding.DecodeString(event.Data.Body)
 		require.NoError(t, err)
 		require.Equal(t, body, string(echoed))
 	}
-	require.Equal(t, job.ID("ok"), h.eventAt(h.names.Rejected(h.names.Jobs(), 12)).Data.JobID)
+	require.Equal(t, job.ID("ok"), h.eventAt(h.subjects.Rejected(h.subjects.Jobs(), 12)).Data.JobID)
 	h.settledEverywhere()
 }
 
@@ -94,9 +94,9 @@ func TestUnreadableDueJobIsRejected(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.start()
-	_, err := h.js.Publish(t.Context(), h.names.Due("x"), []byte("noise"))
+	_, err := h.js.Publish(t.Context(), h.subjects.Due("x"), []byte("noise"))
 	require.NoError(t, err)
-	require.Equal(t, job.OutcomeRejected, h.eventAt(h.names.Rejected(h.names.Wait(), 1)).Data.Status)
+	require.Equal(t, job.OutcomeRejected, h.eventAt(h.subjects.Rejected(h.subjects.Wait(), 1)).Data.Status)
 	h.settledEverywhere()
 }
 
@@ -114,13 +114,13 @@ func TestDuplicateSubmissionIsDropped(t *testing.T) {
 	h.start()
 	h.submit("a")
 	h.submit("a")
-	h.eventually(func() bool { return h.count(h.names.Jobs()) == 0 }, "the duplicate was not dropped")
-	require.Equal(t, uint64(1), h.count(h.names.Wait()), "one job, one timer")
+	h.eventually(func() bool { return h.count(h.subjects.Jobs()) == 0 }, "the duplicate was not dropped")
+	require.Equal(t, uint64(1), h.count(h.subjects.Wait()), "one job, one timer")
 	close(release)
 	h.event("a")
 	h.submit("a")
 	h.settledEverywhere()
-	require.Equal(t, uint64(1), h.count(h.names.Events()))
+	require.Equal(t, uint64(1), h.count(h.subjects.Events()))
 }
 
 func TestDeadlineIsLookedAtAfterAnAnswer(t *testing.T) {
@@ -141,9 +141,9 @@ func TestDeadlineWaitsForAReadableStatus(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	refused := &job.Error{Class: job.ClassRefused, By: job.API, Err: errors.New("401")}
-	h.api.trouble["refused"] = refused
-	h.api.trouble["away"] = &job.Error{By: job.API, Err: errors.New("503")}
-	h.api.trouble["throttled"] = &job.Error{Class: job.ClassThrottled, By: job.API, Err: errors.New("429")}
+	h.api.statusErr["refused"] = refused
+	h.api.statusErr["away"] = &job.Error{By: job.API, Err: errors.New("503")}
+	h.api.statusErr["throttled"] = &job.Error{Class: job.ClassThrottled, By: job.API, Err: errors.New("429")}
 	h.api.probe = func() error {
 		if h.api.polls["refused"] > 0 {
 			return refused
@@ -156,7 +156,7 @@ func TestDeadlineWaitsForAReadableStatus(t *testing.T) {
 	h.waitsFor("refused", "pauses the pod", func(j job.Job) bool {
 		return j.Polls > 0 && j.Attempt == 0 && errors.Is(r.health.get("api"), refused)
 	})
-	require.Zero(t, h.count(h.names.Events()))
+	require.Zero(t, h.count(h.subjects.Events()))
 }
 
 // waitsFor submits a job whose deadline is over and waits until its timer is
@@ -165,7 +165,7 @@ func (h *harness) waitsFor(id job.ID, what string, expected func(job.Job) bool) 
 	h.t.Helper()
 	h.submit(fmt.Sprintf(`{"jobID": %q, "deadline": "2020-01-01T00:00:00Z"}`, id))
 	h.eventually(func() bool {
-		body, found := h.last(h.names.Wait(), h.names.WaitFor(id))
+		body, found := h.last(h.subjects.Wait(), h.subjects.WaitFor(id))
 		j, err := job.Decode(body, h.cfg.Rules)
 		return found && err == nil && expected(j)
 	}, what)
@@ -263,7 +263,7 @@ func TestTraceparentIsCarriedThroughTheWaits(t *testing.T) {
 	h.api.script("a", after(2, text("x")))
 	h.start()
 	const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	msg := nats.NewMsg(h.names.SubmitJob("a"))
+	msg := nats.NewMsg(h.subjects.SubmitJob("a"))
 	msg.Data = []byte("a")
 	msg.Header.Set("traceparent", traceparent)
 	_, err := h.js.PublishMsg(t.Context(), msg)

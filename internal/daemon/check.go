@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/broker/preflight"
+
+	"github.com/jobferry/jobferry/internal/broker/preflight/permission"
 	"github.com/jobferry/jobferry/internal/config"
-	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
 	"github.com/jobferry/jobferry/internal/job"
-	"github.com/jobferry/jobferry/internal/permission"
+	"github.com/jobferry/jobferry/internal/natsconn"
 	"github.com/jobferry/jobferry/internal/pod"
 	"github.com/jobferry/jobferry/internal/sink"
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,8 +28,8 @@ const checkLimit = 20 * time.Second
 // report of what it finds. It takes no job, creates no stream, and deletes the
 // one object that it stores. The error is of settings that cannot be used at
 // all.
-func Check(ctx context.Context, cfg config.Config, report consumer.Report) error {
-	settings, err := ConsumerConfig(cfg)
+func Check(ctx context.Context, cfg config.Config, report preflight.Report) error {
+	settings, err := BrokerConfig(cfg)
 	if err != nil {
 		return err
 	}
@@ -39,10 +41,10 @@ func Check(ctx context.Context, cfg config.Config, report consumer.Report) error
 	return nil
 }
 
-func checkBroker(ctx context.Context, cfg config.NATS, settings consumer.Config, report consumer.Report) error {
+func checkBroker(ctx context.Context, cfg config.NATS, settings broker.Config, report preflight.Report) error {
 	connecting, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	nc, err := broker.ConnectOnce(connecting, cfg, "jobferry worker check", zap.NewNop())
+	nc, err := natsconn.ConnectOnce(connecting, cfg, "jobferry worker check", zap.NewNop())
 	if err != nil {
 		report("nats connection", "", err)
 		return nil
@@ -54,14 +56,14 @@ func checkBroker(ctx context.Context, cfg config.NATS, settings consumer.Config,
 	if err != nil {
 		return nil // no answer would come to what is asked
 	}
-	if err := consumer.Inspect(ctx, nc, settings, report); err != nil {
+	if err := preflight.Run(ctx, nc, settings, report); err != nil {
 		return err
 	}
-	pod.Inspect(ctx, nc, settings.Names, report)
+	pod.Inspect(ctx, nc, settings.Subjects, report)
 	return nil
 }
 
-func checkAPI(ctx context.Context, cfg fetch.Config, report consumer.Report) {
+func checkAPI(ctx context.Context, cfg fetch.Config, report preflight.Report) {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
 	api, err := fetch.New(cfg, zap.NewNop(), prometheus.NewRegistry())
@@ -72,7 +74,7 @@ func checkAPI(ctx context.Context, cfg fetch.Config, report consumer.Report) {
 	report("job API", "answers, and takes the credentials", err)
 }
 
-func checkStore(ctx context.Context, cfg sink.Config, allowed []string, report consumer.Report) {
+func checkStore(ctx context.Context, cfg sink.Config, allowed []string, report preflight.Report) {
 	opening, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
 	store, err := sink.New(opening, cfg, zap.NewNop(), prometheus.NewRegistry())
@@ -98,7 +100,7 @@ func checkStore(ctx context.Context, cfg sink.Config, allowed []string, report c
 
 // checkBucket tries a bucket that submissions may name. Nothing is stored in it:
 // it may be somebody else's.
-func checkBucket(ctx context.Context, store *sink.Store, bucket string, report consumer.Report) {
+func checkBucket(ctx context.Context, store *sink.Store, bucket string, report preflight.Report) {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
 	report("bucket "+bucket, "is there; storing in it was not tried", store.ProbeBucket(ctx, bucket))

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
@@ -10,18 +11,24 @@ import (
 	"github.com/jobferry/jobferry/internal/sink"
 )
 
-// ConsumerConfig composes what the consumer package needs of the settings. A
-// command that only sets streams up or reads them has no worker section; the
-// rest is zero then.
-func ConsumerConfig(cfg config.Config) (consumer.Config, error) {
-	names, err := consumer.NewNames(cfg.Worker.SubjectPrefix)
+// BrokerConfig composes the streams from the settings. A command that only reads
+// them has no other settings of a worker.
+func BrokerConfig(cfg config.Config) (broker.Config, error) {
+	subjects, err := broker.NewSubjects(cfg.Worker.SubjectPrefix)
+	return broker.Config{
+		Subjects:     subjects,
+		Replicas:     cfg.Worker.StreamReplicas,
+		EventsMaxAge: cfg.Worker.EventsMaxAge,
+	}, err
+}
+
+func consumerConfig(cfg config.Config) (consumer.Config, error) {
+	streams, err := BrokerConfig(cfg)
 	if err != nil {
 		return consumer.Config{}, err
 	}
 	return consumer.Config{
-		Names:        names,
-		Replicas:     cfg.Worker.StreamReplicas,
-		EventsMaxAge: cfg.Worker.EventsMaxAge,
+		Broker:       streams,
 		Polls:        cfg.Worker.Polls,
 		Transfers:    cfg.Worker.Transfers,
 		PollRate:     cfg.Worker.PollRate,

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
@@ -66,17 +68,18 @@ func TestASettingThatIsNewIsNotForgottenHere(t *testing.T) {
 
 func TestEverySettingReachesItsPackage(t *testing.T) {
 	t.Parallel()
-	names, err := consumer.NewNames("ferry")
+	subjects, err := broker.NewSubjects("ferry")
 	require.NoError(t, err)
-	settings, err := ConsumerConfig(everything())
+	settings, err := consumerConfig(everything())
 	require.NoError(t, err)
 	require.Equal(t, consumer.Config{
-		Names: names, Replicas: 3, Polls: 41, Transfers: 42, PollRate: 43,
+		Broker: broker.Config{Subjects: subjects, Replicas: 3, EventsMaxAge: 50 * time.Hour},
+		Polls:  41, Transfers: 42, PollRate: 43,
 		Backoff:    retry.Policy{Initial: 44 * time.Second, Max: 45 * time.Second, Multiplier: 46},
-		MaxCrashes: 48, EventsMaxAge: 50 * time.Hour, DrainTimeout: 51 * time.Second,
+		MaxCrashes: 48, DrainTimeout: 51 * time.Second,
 		Rules: job.Rules{Bucket: "results", AllowedBuckets: []string{"other"}, Deadline: 47 * time.Hour},
 	}, settings)
-	require.Equal(t, []string{"Rules.AnyBucket", "AckWait"}, zeroMembers(reflect.ValueOf(settings), ""), "which only those who look, and tests, set")
+	require.Equal(t, []string{"Broker.AckWait", "Rules.AnyBucket"}, zeroMembers(reflect.ValueOf(settings), ""), "which only those who look, and tests, set")
 
 	require.Equal(t, sink.Config{
 		Bucket: "results", Prefix: "prefix/", StorageClass: "STANDARD_IA", SSE: "aws:kms", SSEKMSKeyID: "key",
@@ -143,6 +146,6 @@ func TestConnectionsAreKeptForWhicheverNeedsMore(t *testing.T) {
 
 func TestABadSubjectPrefixIsAnError(t *testing.T) {
 	t.Parallel()
-	_, err := ConsumerConfig(config.Config{Worker: config.Worker{SubjectPrefix: "jobs.>"}})
+	_, err := consumerConfig(config.Config{Worker: config.Worker{SubjectPrefix: "jobs.>"}})
 	require.ErrorContains(t, err, `"jobs.>"`)
 }

@@ -7,11 +7,11 @@ import (
 	"context"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
 	"github.com/jobferry/jobferry/internal/health"
+	"github.com/jobferry/jobferry/internal/natsconn"
 	"github.com/jobferry/jobferry/internal/page"
 	"github.com/jobferry/jobferry/internal/sink"
 	"github.com/jobferry/jobferry/internal/tracing"
@@ -87,7 +87,7 @@ func (d *Daemon) Close() {
 
 // assemble opens the parts in the order in which they need each other.
 func (d *Daemon) assemble(ctx context.Context) (*consumer.Worker, error) {
-	consumerConfig, err := ConsumerConfig(d.cfg)
+	settings, err := consumerConfig(d.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -106,18 +106,18 @@ func (d *Daemon) assemble(ctx context.Context) (*consumer.Worker, error) {
 		return nil, err
 	}
 	d.open.addFunc("store", store.Close)
-	nc, err := broker.Connect(d.cfg.NATS, name(), d.health, d.log)
+	nc, err := natsconn.Connect(d.cfg.NATS, name(), d.health, d.log)
 	if err != nil {
 		return nil, err
 	}
 	d.open.addFunc("nats connection", nc.Close)
-	worker, err := consumer.New(consumerConfig, consumer.Deps{
+	worker, err := consumer.New(settings, consumer.Deps{
 		Conn: nc, API: api, Store: store, Health: d.health, Log: d.log, Metrics: d.reg, Tracer: traces.Tracer(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return worker, d.show(nc, consumerConfig, worker)
+	return worker, d.show(nc, settings, worker)
 }
 
 // name is what the broker's monitoring shows of this pod.

@@ -3,8 +3,8 @@ package daemon
 import (
 	"context"
 
-	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/config"
+	"github.com/jobferry/jobferry/internal/natsconn"
 	"github.com/jobferry/jobferry/internal/sink"
 )
 
@@ -13,7 +13,7 @@ import (
 // wrong with them, instead of later and one at a time.
 func Checks(ctx context.Context) []config.Check {
 	return []config.Check{
-		{Section: config.SectionNATS, Apply: broker.CheckContext},
+		{Section: config.SectionNATS, Apply: natsconn.CheckContext},
 		{Section: config.SectionS3, Apply: func(_ config.Config, wrong func(variable, right string)) {
 			sink.CheckEnvironment(ctx, wrong)
 		}},

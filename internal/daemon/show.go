@@ -22,7 +22,7 @@ func (d *Daemon) show(nc *nats.Conn, cfg consumer.Config, worker *consumer.Worke
 		return fmt.Errorf("jetstream: %w", err)
 	}
 	started := time.Now().UTC()
-	service, err := pod.Serve(nc, cfg.Names, func() pod.Report {
+	service, err := pod.Serve(nc, cfg.Broker.Subjects, func() pod.Report {
 		return pod.Report{
 			Name: host(), Started: started, Slots: cfg.Transfers,
 			Problems: d.health.Problems(), Transfers: worker.Transfers(),
@@ -36,7 +36,7 @@ func (d *Daemon) show(nc *nats.Conn, cfg consumer.Config, worker *consumer.Worke
 			d.log.Debug("the broker was not told that this pod answers no more", zap.Error(err))
 		}
 	})
-	d.page.Show(page.Source{Pod: host(), PodID: service.Info().ID, Fleet: fleet.New(js, cfg.Names), Conn: nc, Names: cfg.Names})
+	d.page.Show(page.Source{Pod: host(), PodID: service.Info().ID, Fleet: fleet.New(js, cfg.Broker.Subjects), Conn: nc, Names: cfg.Broker.Subjects})
 	return nil
 }
 

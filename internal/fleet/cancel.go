@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -97,13 +98,13 @@ func (f *Fleet) announce(ctx context.Context, id job.ID) (at Whereabouts, event 
 		if at.Event == nil { // what it was to replace has expired
 			at.Job.Replaces = 0
 		}
-		data := consumer.Conclude(at.Job, job.EventData{Status: job.OutcomeCanceled})
-		msg, err := consumer.EventMessage(f.names, at.Job, data)
+		data := job.Complete(at.Job, job.EventData{Status: job.OutcomeCanceled})
+		msg, err := broker.EventMessage(f.names, at.Job, data)
 		if err != nil {
 			return Whereabouts{}, 0, err
 		}
 		ack, err := f.publish(ctx, msg)
-		if consumer.IsTaken(err) && tries < maxTaken { // settled in the meantime, and by whom is to be told
+		if broker.IsConflict(err) && tries < maxTaken { // settled in the meantime, and by whom is to be told
 			continue
 		}
 		if err != nil {
@@ -120,7 +121,7 @@ func (f *Fleet) supersede(ctx context.Context, id job.ID, event uint64) error {
 	defer cancel()
 	for first, err := range f.page(ctx, f.names.Events(), 1, f.names.AnyEvent(id), jetstreamext.GetBatchSeq(1)) {
 		if err == nil && first.Sequence < event {
-			err = unanswered("STREAM.PURGE."+f.names.Events(), consumer.Supersede(ctx, f.js, f.names, id, event))
+			err = unanswered("STREAM.PURGE."+f.names.Events(), broker.PurgeReplaced(ctx, f.js, f.names, id, event))
 		}
 		if err != nil {
 			return fmt.Errorf("its old event stays: %w", err)
@@ -169,7 +170,7 @@ func (f *Fleet) removeTimer(ctx context.Context, id job.ID) error {
 	if err != nil {
 		return err
 	}
-	return unanswered("STREAM.PURGE."+f.names.Wait(), waits.Purge(ctx, jetstream.WithPurgeSubject(f.names.OnItsWay(id))))
+	return unanswered("STREAM.PURGE."+f.names.Wait(), waits.Purge(ctx, jetstream.WithPurgeSubject(f.names.WaitingOrDue(id))))
 }
 
 // removeSubmission deletes a submission that no worker has in hand, and reports
@@ -203,7 +204,7 @@ func (f *Fleet) publish(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, 
 	defer cancel()
 	for {
 		ack, err := f.js.PublishMsg(ctx, msg)
-		if !consumer.IsUndecided(err) {
+		if !broker.IsUndecided(err) {
 			return ack, err
 		}
 		select {

@@ -7,7 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/stretchr/testify/require"
@@ -110,7 +111,7 @@ func TestTheBrokerDecidesBetweenCancelsAndAWorker(t *testing.T) {
 			})
 		}
 		racing.Go(func() {
-			msg, err := consumer.EventMessage(w.names, j, consumer.Conclude(j, job.EventData{Status: job.OutcomeCompleted}))
+			msg, err := broker.EventMessage(w.names, j, job.Complete(j, job.EventData{Status: job.OutcomeCompleted}))
 			if err == nil {
 				_, err = w.js.PublishMsg(t.Context(), msg)
 			}

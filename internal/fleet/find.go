@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -162,11 +163,11 @@ func (f *Fleet) stateOf(ctx context.Context, c *carrier) (State, error) {
 	if !c.until.IsZero() {
 		return Waiting, nil
 	}
-	taken, err := f.js.Consumer(ctx, c.stream, consumer.Durable)
+	taken, err := f.js.Consumer(ctx, c.stream, broker.Durable)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound): // nobody has ever taken one
 	case err != nil:
-		return "", fmt.Errorf("look up consumer %s of %s: %w", consumer.Durable, c.stream, err)
+		return "", fmt.Errorf("look up consumer %s of %s: %w", broker.Durable, c.stream, err)
 	case c.sequence <= taken.CachedInfo().Delivered.Stream:
 		return InHand, nil
 	}
@@ -198,7 +199,7 @@ func (f *Fleet) readSubmission(msg *jetstream.RawStreamMsg) (*carrier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("its submission will be rejected: %w", err)
 	}
-	j.Replaces = consumer.Replaces(msg.Header)
+	j.Replaces = broker.Replaces(msg.Header)
 	return f.carries(msg, j), nil
 }
 
@@ -210,13 +211,13 @@ func (f *Fleet) readTimer(msg *jetstream.RawStreamMsg) (*carrier, error) {
 	}
 	c := f.carries(msg, j)
 	if msg.Subject == f.names.WaitFor(j.ID) {
-		c.until, _ = consumer.DueAt(msg.Header)
+		c.until, _ = broker.DueAt(msg.Header)
 	}
 	return c, nil
 }
 
 func (f *Fleet) carries(msg *jetstream.RawStreamMsg, j job.Job) *carrier {
-	j.Traceparent = consumer.Traceparent(msg.Header)
+	j.Traceparent = broker.Traceparent(msg.Header)
 	stream := f.names.Wait()
 	if msg.Subject == f.names.Submit() || strings.HasPrefix(msg.Subject, f.names.Submit()+".") {
 		stream = f.names.Jobs()

@@ -9,7 +9,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
@@ -20,7 +21,7 @@ import (
 // bounded by itself; a caller bounds all of a call by its context.
 type Fleet struct {
 	js    jetstream.JetStream
-	names consumer.Names
+	names broker.Subjects
 
 	answerLimit time.Duration // of one answer of the broker
 	searchLimit time.Duration // of a search among all submissions
@@ -32,7 +33,7 @@ type Fleet struct {
 type Progress func(read, left int)
 
 // New returns a fleet that is read through js, which the caller owns.
-func New(js jetstream.JetStream, names consumer.Names) *Fleet {
+func New(js jetstream.JetStream, names broker.Subjects) *Fleet {
 	return &Fleet{js: js, names: names, answerLimit: answerLimit, searchLimit: searchLimit}
 }
 
@@ -43,9 +44,9 @@ func (f *Fleet) Telling(progress Progress) *Fleet {
 	return &other
 }
 
-// Count tells how many jobs are in which state; see [consumer.Count].
-func (f *Fleet) Count(ctx context.Context) (consumer.Census, error) {
-	return consumer.Count(ctx, f.js, f.names)
+// Count tells how many jobs are in which state; see [broker.ReadStats].
+func (f *Fleet) Count(ctx context.Context) (broker.Stats, error) {
+	return broker.ReadStats(ctx, f.js, f.names)
 }
 
 // Settled counts the events since a time, by outcome; every outcome has an

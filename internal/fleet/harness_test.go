@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/embedded"
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
@@ -27,8 +28,8 @@ type world struct {
 
 	t     *testing.T
 	js    jetstream.JetStream
-	names consumer.Names
-	cfg   consumer.Config
+	names broker.Subjects
+	cfg   broker.Config
 }
 
 func newWorld(t *testing.T) *world {
@@ -36,7 +37,7 @@ func newWorld(t *testing.T) *world {
 	server, err := embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	names, err := consumer.NewNames("jobs")
+	names, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	nc, err := nats.Connect(server.URL())
 	require.NoError(t, err)
@@ -44,8 +45,8 @@ func newWorld(t *testing.T) *world {
 	js, err := jetstream.New(nc)
 	require.NoError(t, err)
 	w := &world{t: t, js: js, names: names, Fleet: fleet.New(js, names)}
-	w.cfg = consumer.Config{Names: names, Replicas: 1, EventsMaxAge: time.Hour}
-	require.NoError(t, consumer.Setup(t.Context(), nc, w.cfg))
+	w.cfg = broker.Config{Subjects: names, Replicas: 1, EventsMaxAge: time.Hour}
+	require.NoError(t, broker.Setup(t.Context(), nc, w.cfg))
 	return w
 }
 
@@ -82,7 +83,7 @@ func (w *world) settle(data job.EventData) uint64 {
 // take has the next message of a stream in hand, as a worker has.
 func (w *world) take(stream string) jetstream.Msg {
 	w.t.Helper()
-	c, err := w.js.Consumer(w.t.Context(), stream, consumer.Durable)
+	c, err := w.js.Consumer(w.t.Context(), stream, broker.Durable)
 	require.NoError(w.t, err)
 	msg, err := c.Next(jetstream.FetchMaxWait(patience))
 	require.NoError(w.t, err)

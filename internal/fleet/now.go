@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -45,10 +46,10 @@ func (f *Fleet) Now(ctx context.Context, id job.ID) (Whereabouts, error) {
 		msg.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(at.carrier.sequence, 10))
 		msg.Header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, at.carrier.subject)
 		if at.Job.Traceparent != "" {
-			msg.Header.Set(consumer.HeaderTraceparent, at.Job.Traceparent)
+			msg.Header.Set(broker.HeaderTraceparent, at.Job.Traceparent)
 		}
 		_, err = f.publish(ctx, msg)
-		if consumer.IsTaken(err) && tries < maxTaken { // it has fired, or was armed anew
+		if broker.IsConflict(err) && tries < maxTaken { // it has fired, or was armed anew
 			continue
 		}
 		if err != nil {

@@ -9,7 +9,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -65,7 +66,7 @@ func (f *Fleet) Replayable(ctx context.Context, id job.ID) (*Event, error) {
 // submission is the JSON form of a submission, made of what an event tells of
 // the one that led to it.
 type submission struct {
-	consumer.Destination
+	broker.Destination
 
 	JobID    job.ID            `json:"jobID"`
 	Metadata map[string]string `json:"metadata,omitempty"`
@@ -73,7 +74,7 @@ type submission struct {
 
 // Replay submits a settled job once more. Its event stands until the job is
 // settled again and is then replaced; the submission says so by
-// [consumer.HeaderReplaces]. The job has the worker's own deadline, from now on.
+// [broker.HeaderReplaces]. The job has the worker's own deadline, from now on.
 // It returns [ErrReplaying] if the same event is being replaced already.
 func (f *Fleet) Replay(ctx context.Context, event *Event) error {
 	id := event.Data.JobID
@@ -98,15 +99,15 @@ func (f *Fleet) Replay(ctx context.Context, event *Event) error {
 }
 
 func (f *Fleet) resubmission(event *Event) (*nats.Msg, error) {
-	to, err := consumer.DestinationOf(event.header)
+	to, err := broker.DestinationOf(event.header)
 	if err != nil {
 		return nil, err
 	}
 	msg := nats.NewMsg(f.names.SubmitJob(event.Data.JobID))
 	msg.Data, err = json.Marshal(submission{Destination: to, JobID: event.Data.JobID, Metadata: event.Data.Metadata})
-	msg.Header.Set(consumer.HeaderReplaces, strconv.FormatUint(event.Sequence, 10))
+	msg.Header.Set(broker.HeaderReplaces, strconv.FormatUint(event.Sequence, 10))
 	if event.Traceparent != "" {
-		msg.Header.Set(consumer.HeaderTraceparent, event.Traceparent)
+		msg.Header.Set(broker.HeaderTraceparent, event.Traceparent)
 	}
 	return msg, err
 }
@@ -127,5 +128,5 @@ func (f *Fleet) clear(ctx context.Context, event *Event) error {
 	if err != nil {
 		return err
 	}
-	return waits.Purge(ctx, jetstream.WithPurgeSubject(f.names.OnItsWay(id)), jetstream.WithPurgeSequence(left.Sequence+1))
+	return waits.Purge(ctx, jetstream.WithPurgeSubject(f.names.WaitingOrDue(id)), jetstream.WithPurgeSequence(left.Sequence+1))
 }

@@ -4,7 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/stretchr/testify/require"
@@ -15,7 +16,7 @@ const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 // fail publishes the failed event of a job as a worker does.
 func (w *world) fail(j job.Job) *fleet.Event {
 	w.t.Helper()
-	msg, err := consumer.EventMessage(w.names, j, consumer.Conclude(j, job.EventData{Status: job.OutcomeFailed, Reason: "job_unknown"}))
+	msg, err := broker.EventMessage(w.names, j, job.Complete(j, job.EventData{Status: job.OutcomeFailed, Reason: "job_unknown"}))
 	require.NoError(w.t, err)
 	_, err = w.js.PublishMsg(w.t.Context(), msg)
 	require.NoError(w.t, err)

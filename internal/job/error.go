@@ -92,6 +92,19 @@ func NotCompleted(answer Answer) *Error {
 	return &Error{Class: ClassNotCompleted, By: API, Answer: &answer, RetryAfter: answer.RetryAfter}
 }
 
+// WaitAtLeast is e with a longer RetryAfter, if it has a shorter one.
+func (e *Error) WaitAtLeast(d time.Duration) *Error {
+	if e.RetryAfter >= d {
+		return e
+	}
+	longer := *e
+	longer.RetryAfter = d
+	return &longer
+}
+
+// IsRunning reports whether the API says that the job still runs.
+func (e *Error) IsRunning() bool { return e.Class == ClassNotCompleted && e.Answer.Verdict == Running }
+
 // Error says what happened. A permanent error begins with its reason.
 func (e *Error) Error() string {
 	switch {

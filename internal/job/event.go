@@ -69,6 +69,14 @@ type EventData struct {
 	Body string `json:"body,omitempty"`
 }
 
+// Complete adds to the data of a job's event what is known of the job, and that it
+// is settled now.
+func Complete(j Job, data EventData) EventData {
+	data.JobID, data.Metadata, data.Polls = j.ID, j.Metadata, j.Polls
+	data.SubmittedAt, data.SettledAt = j.SubmittedAt.UTC(), time.Now().UTC()
+	return data
+}
+
 // Event is a CloudEvents 1.0 event about the end of a job.
 type Event struct {
 	SpecVersion     string    `json:"specversion"`

@@ -120,9 +120,9 @@ func Decode(body []byte, rules Rules) (Job, error) {
 	return j, rules.checkBucket(j.Bucket)
 }
 
-// MayStand reports whether objects of the job may stand in the store already:
+// MayHaveObjects reports whether the store may have objects of the job already:
 // an earlier try stored some of them, or a worker was lost in the middle of one.
-func (j Job) MayStand() bool { return j.Transfers > 0 || j.Lost > 0 }
+func (j Job) MayHaveObjects() bool { return j.Transfers > 0 || j.Lost > 0 }
 
 // Clone returns a copy that shares nothing with j.
 func (j Job) Clone() Job {

@@ -57,9 +57,9 @@ func TestTimerOfABucketThatIsNotAllowedAnyMore(t *testing.T) {
 
 func TestMayStand(t *testing.T) {
 	t.Parallel()
-	require.False(t, Job{Attempt: 9, Polls: 9}.MayStand())
-	require.True(t, Job{Transfers: 1}.MayStand())
-	require.True(t, Job{Lost: 1}.MayStand())
+	require.False(t, Job{Attempt: 9, Polls: 9}.MayHaveObjects())
+	require.True(t, Job{Transfers: 1}.MayHaveObjects())
+	require.True(t, Job{Lost: 1}.MayHaveObjects())
 }
 
 func TestFileIsAnnouncedWhereItsTypeIsKnown(t *testing.T) {

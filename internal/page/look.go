@@ -9,7 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/pod"
@@ -37,7 +38,7 @@ type Source struct {
 	PodID string // as its report has it
 	Fleet *fleet.Fleet
 	Conn  *nats.Conn
-	Names consumer.Names
+	Names broker.Subjects
 }
 
 // look reads a source for as long as somebody watches, and keeps what need not
@@ -103,7 +104,7 @@ func (l *look) try(ctx context.Context) (Snapshot, error) {
 func jobs(ctx context.Context, f *fleet.Fleet) (*Jobs, error) {
 	c, err := f.Count(ctx)
 	return &Jobs{
-		Submitted: c.Submitted, Waiting: c.Waiting, Due: c.Due, InHand: c.InHand,
+		Submitted: c.Submitted, Waiting: c.Waiting, Due: c.Due, InHand: c.InFlight,
 		OldestSubmitted: c.OldestSubmitted.Seconds(), OldestDue: c.OldestDue.Seconds(),
 	}, err
 }

@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/embedded"
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
@@ -32,10 +33,10 @@ func fleetOf(t *testing.T, waiting, settled int) Source {
 	server, err := embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	names, err := consumer.NewNames("jobs")
+	names, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	js := connect(t, server.URL())
-	require.NoError(t, consumer.Setup(t.Context(), js.Conn(), consumer.Config{Names: names, Replicas: 1, EventsMaxAge: time.Hour}))
+	require.NoError(t, broker.Setup(t.Context(), js.Conn(), broker.Config{Subjects: names, Replicas: 1, EventsMaxAge: time.Hour}))
 	for i := range waiting {
 		arm(t, js, names, job.ID(fmt.Sprint("waiting-", i)))
 	}
@@ -56,7 +57,7 @@ func connect(t *testing.T, url string) jetstream.JetStream {
 	return js
 }
 
-func arm(t *testing.T, js jetstream.JetStream, names consumer.Names, id job.ID) {
+func arm(t *testing.T, js jetstream.JetStream, names broker.Subjects, id job.ID) {
 	t.Helper()
 	body, err := job.Job{ID: id}.Encode()
 	require.NoError(t, err)
@@ -67,7 +68,7 @@ func arm(t *testing.T, js jetstream.JetStream, names consumer.Names, id job.ID) 
 	require.NoError(t, err)
 }
 
-func settle(t *testing.T, js jetstream.JetStream, names consumer.Names, id job.ID) {
+func settle(t *testing.T, js jetstream.JetStream, names broker.Subjects, id job.ID) {
 	t.Helper()
 	body, err := job.NewEvent(string(id), job.EventData{JobID: id, Status: job.OutcomeCompleted, SettledAt: time.Now()}, "").Encode()
 	require.NoError(t, err)

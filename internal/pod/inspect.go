@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
-	"github.com/jobferry/jobferry/internal/permission"
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/broker/preflight"
+
+	"github.com/jobferry/jobferry/internal/broker/preflight/permission"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 )
@@ -17,7 +19,7 @@ const inspectLimit = 5 * time.Second
 
 // Inspect tries what a pod needs to ask the others what they have in hand, and
 // to be asked. Pods that run answer, and nobody listens.
-func Inspect(ctx context.Context, nc *nats.Conn, names consumer.Names, report consumer.Report) {
+func Inspect(ctx context.Context, nc *nats.Conn, names broker.Subjects, report preflight.Report) {
 	ctx, cancel := context.WithTimeout(ctx, inspectLimit)
 	defer cancel()
 	tell := func(what string, err error) {

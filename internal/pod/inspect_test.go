@@ -5,7 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/embedded"
 	"github.com/jobferry/jobferry/internal/pod"
 	"github.com/nats-io/nats.go"
@@ -16,7 +17,7 @@ import (
 // of `worker check`; this is the one that is no subject.
 func TestInspectNamesThatAnswersAreNotPermitted(t *testing.T) {
 	t.Parallel()
-	names, err := consumer.NewNames("jobs")
+	names, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	for answers, wrong := range map[string][]string{"": {"answer jobs.pods"}, ", allow_responses: true": nil} {
 		conf := filepath.Join(t.TempDir(), "nats.conf")

@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/job"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 )
@@ -34,18 +36,18 @@ const (
 // Report is what one pod has in hand at one moment. It carries no secret and
 // no signed URL.
 type Report struct {
-	ID        string              `json:"id"`   // of this run of the pod
-	Name      string              `json:"name"` // of its host
-	Started   time.Time           `json:"started"`
-	Slots     int                 `json:"slots"` // files that it streams at once
-	Problems  []string            `json:"problems"`
-	Transfers []consumer.Transfer `json:"transfers"`
+	ID        string         `json:"id"`   // of this run of the pod
+	Name      string         `json:"name"` // of its host
+	Started   time.Time      `json:"started"`
+	Slots     int            `json:"slots"` // files that it streams at once
+	Problems  []string       `json:"problems"`
+	Transfers []job.Transfer `json:"transfers"`
 }
 
 // Serve answers whoever asks by what report returns, until the service is
 // stopped. report is called from a goroutine of the connection's, and must not
 // block. It sets the report's ID.
-func Serve(nc *nats.Conn, names consumer.Names, report func() Report) (micro.Service, error) {
+func Serve(nc *nats.Conn, names broker.Subjects, report func() Report) (micro.Service, error) {
 	service, err := micro.AddService(nc, micro.Config{
 		Name: Service, Version: version, Description: "what a pod of the fleet has in hand",
 	})
@@ -67,7 +69,7 @@ func Serve(nc *nats.Conn, names consumer.Names, report func() Report) (micro.Ser
 
 // Ask returns the reports of all pods that answer in time, by their names.
 // None is no error.
-func Ask(ctx context.Context, nc *nats.Conn, names consumer.Names) ([]Report, error) {
+func Ask(ctx context.Context, nc *nats.Conn, names broker.Subjects) ([]Report, error) {
 	inbox := nc.NewInbox()
 	answers, err := nc.SubscribeSync(inbox)
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/job"
+
 	"github.com/jobferry/jobferry/internal/embedded"
 	"github.com/jobferry/jobferry/internal/pod"
 	"github.com/nats-io/nats.go"
@@ -24,18 +26,18 @@ func TestEveryPodAnswers(t *testing.T) {
 	server, err := embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	names, err := consumer.NewNames("jobs")
+	names, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	asking := connect(t, server.URL())
 	none, err := pod.Ask(t.Context(), asking, names)
 	require.NoError(t, err)
 	require.Empty(t, none)
 
-	transfer := consumer.Transfer{Job: "a", Name: "result", Size: 8, Done: 2, Since: time.Now().UTC()}
+	transfer := job.Transfer{Job: "a", Name: "result", Size: 8, Done: 2, Since: time.Now().UTC()}
 	for _, name := range []string{"two", "one", "one"} {
 		nc := connect(t, server.URL())
 		service, err := pod.Serve(nc, names, func() pod.Report {
-			return pod.Report{Name: name, Slots: 4, Problems: []string{"api: away"}, Transfers: []consumer.Transfer{transfer}}
+			return pod.Report{Name: name, Slots: 4, Problems: []string{"api: away"}, Transfers: []job.Transfer{transfer}}
 		})
 		require.NoError(t, err)
 		require.NoError(t, nc.Flush())
@@ -46,10 +48,10 @@ func TestEveryPodAnswers(t *testing.T) {
 	require.Len(t, reports, 3)
 	require.Equal(t, []string{"one", "one", "two"}, []string{reports[0].Name, reports[1].Name, reports[2].Name})
 	require.NotEqual(t, reports[0].ID, reports[1].ID, "pods of one host are told apart")
-	require.Equal(t, []consumer.Transfer{transfer}, reports[2].Transfers)
+	require.Equal(t, []job.Transfer{transfer}, reports[2].Transfers)
 	require.Equal(t, []string{"api: away"}, reports[2].Problems)
 
-	other, err := consumer.NewNames("others")
+	other, err := broker.NewSubjects("others")
 	require.NoError(t, err)
 	none, err = pod.Ask(t.Context(), asking, other)
 	require.NoError(t, err)

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/jobferry/jobferry/internal/config"
-	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
@@ -108,7 +109,7 @@ func TestSentencesNameDefaultsAsTheyAre(t *testing.T) {
 	t.Parallel()
 	perPod := chartDefaults(t).Keda.JobsPerPod
 	prefix, drain := defaultOf(t, "WORKER_SUBJECT_PREFIX"), durationOf(t, "WORKER_DRAIN_TIMEOUT")
-	ackWait := fmt.Sprintf("ack wait of %.0f s", consumer.DefaultAckWait.Seconds())
+	ackWait := fmt.Sprintf("ack wait of %.0f s", broker.DefaultAckWait.Seconds())
 	for _, row := range [][2]string{
 		{"README.md", fmt.Sprintf("Give a pod %.0f s more", grace(t, enough)-drain.Seconds())},
 		{"deployments/README.md", fmt.Sprintf("grace period follows (here %v s)", grace(t, strings.Replace(enough, "{", "{WORKER_DRAIN_TIMEOUT: 2m, ", 1)))},

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/broker"
+
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/test/bench/servers"
 )
@@ -49,7 +50,7 @@ func (l *Lab) SubmitPaced(ctx context.Context, batch servers.Batch, interval tim
 // Arm publishes a timer for each job of a batch as a worker does for one that
 // it has polled once. at says when the job of an index is due.
 func (l *Lab) Arm(ctx context.Context, batch servers.Batch, at func(index int) time.Time) error {
-	names, err := consumer.NewNames("jobs")
+	names, err := broker.NewSubjects("jobs")
 	if err != nil {
 		return err
 	}
