@@ -55,14 +55,14 @@ var memberNamed = map[string]memberSet{
 // add adds the member of a name, if the name has a meaning.
 func (m *memberSet) add(name string) { *m |= memberNamed[name] }
 
-func (m memberSet) has(all memberSet) bool { return m&all == all }
+func (m *memberSet) has(all memberSet) bool { return *m&all == all }
 
 // isFiles reports whether the result is one of files, well-formed or not.
-func (m memberSet) isFiles() bool { return m&(memberFile|memberFiles) != 0 }
+func (m *memberSet) isFiles() bool { return *m&(memberFile|memberFiles) != 0 }
 
 // payloadKind is the kind of an object that is stored itself, by the members that
 // the OpenAPI requires of each kind.
-func (m memberSet) payloadKind() job.Kind {
+func (m *memberSet) payloadKind() job.Kind {
 	switch {
 	case m.has(memberTables):
 		return job.KindTables
