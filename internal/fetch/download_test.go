@@ -94,13 +94,16 @@ func TestContentTypeAndExtensionOfADownload(t *testing.T) {
 		{"", "", "/dir.x/f", "application/octet-stream", ""},
 		{"", "", "", "application/octet-stream", ""},
 	} {
-		files := script(fetchtest.Replies(200, "x", "Content-Type", c.host))
-		file := job.File{ContentType: c.api, URL: secret.New("https://files.test" + c.path + "?f=.exe")}
-		source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, file)
-		require.NoError(t, err)
-		require.Equal(t, c.contentType, source.ContentType(), c.path)
-		require.Equal(t, c.ext, source.Ext(), c.path)
-		require.NoError(t, source.Close())
+		t.Run(c.api+" "+c.host+" "+c.path, func(t *testing.T) {
+			t.Parallel()
+			files := script(fetchtest.Replies(200, "x", "Content-Type", c.host))
+			file := job.File{ContentType: c.api, URL: secret.New("https://files.test" + c.path + "?f=.exe")}
+			source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, file)
+			require.NoError(t, err)
+			require.Equal(t, c.contentType, source.ContentType(), c.path)
+			require.Equal(t, c.ext, source.Ext(), c.path)
+			require.NoError(t, source.Close())
+		})
 	}
 }
 

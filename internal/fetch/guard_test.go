@@ -36,9 +36,12 @@ func TestOpenOfAURLThatIsNone(t *testing.T) {
 		"https://h.test:port/?signature=hunter2": job.ReasonResultInvalid, "https://h.test/%zz?signature=hunter2": job.ReasonResultInvalid,
 		"https://other.test/?signature=hunter2": job.ReasonResultBlocked, "s3://bucket/key": job.ReasonResultBlocked, "": job.ReasonResultBlocked,
 	} {
-		_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(raw)})
-		fetchtest.RequireReason(t, err, want)
-		fetchtest.RequireNoSecret(t, err)
+		t.Run(raw, func(t *testing.T) {
+			t.Parallel()
+			_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(raw)})
+			fetchtest.RequireReason(t, err, want)
+			fetchtest.RequireNoSecret(t, err)
+		})
 	}
 }
 
@@ -69,9 +72,12 @@ func TestRedirectsOfADownload(t *testing.T) {
 	require.Empty(t, last.Header.Get("Authorization"))
 
 	for _, path := range []string{"/private", "/scheme", "/user", "/name", "/loop", "/file"} {
-		_, err := open(path)
-		fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
-		fetchtest.RequireNoSecret(t, err)
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			_, err := open(path)
+			fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
+			fetchtest.RequireNoSecret(t, err)
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,20 +44,26 @@ func TestPollByStatusCode(t *testing.T) {
 	t.Parallel()
 	const problem = `{"type":"https://h/errors?token=hunter2#x","title":"No","status":1,"detail":"see /f?signature=hunter2","instance":"/p?x","extensions":{"retry_after":3}}`
 	for _, code := range []int{400, 403, 413, 422} {
-		_, err := offline(t, fetchtest.Replies(code, problem), nil).Poll(t.Context(), fetchtest.ID)
-		failure := fetchtest.RequireReason(t, err, job.ReasonAPIRejected)
-		require.Equal(t, &job.Problem{Type: "https://h/errors", Title: "No", Status: code, Detail: "see /f", Instance: "/p"}, failure.Problem)
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			_, err := offline(t, fetchtest.Replies(code, problem), nil).Poll(t.Context(), fetchtest.ID)
+			failure := fetchtest.RequireReason(t, err, job.ReasonAPIRejected)
+			require.Equal(t, &job.Problem{Type: "https://h/errors", Title: "No", Status: code, Detail: "see /f", Instance: "/p"}, failure.Problem)
+		})
 	}
 	_, err := offline(t, fetchtest.Replies(410, "<html>"), nil).Poll(t.Context(), fetchtest.ID)
 	failure := fetchtest.RequireReason(t, err, job.ReasonJobExpired)
 	require.Equal(t, &job.Problem{Title: "Gone", Status: 410}, failure.Problem)
 
 	for _, code := range []int{201, 204, 206, 300, 301, 304, 307, 402, 405, 408, 409, 418, 429, 500, 502, 503, 504, 599} {
-		_, err := offline(t, fetchtest.Replies(code, problem, "Location", "https://elsewhere.test/?signature=1"), nil).Poll(t.Context(), fetchtest.ID)
-		waits := fetchtest.RequireUnavailable(t, err)
-		require.Equal(t, 3*time.Second, waits.RetryAfter, code)
-		require.Equal(t, code == 429, waits.Class == job.ClassThrottled, code)
-		require.Contains(t, err.Error(), fmt.Sprint(code))
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			_, err := offline(t, fetchtest.Replies(code, problem, "Location", "https://elsewhere.test/?signature=1"), nil).Poll(t.Context(), fetchtest.ID)
+			waits := fetchtest.RequireUnavailable(t, err)
+			require.Equal(t, 3*time.Second, waits.RetryAfter, code)
+			require.Equal(t, code == 429, waits.Class == job.ClassThrottled, code)
+			require.Contains(t, err.Error(), fmt.Sprint(code))
+		})
 	}
 	answer, err := offline(t, fetchtest.Replies(404, problem, "Retry-After", "5"), nil).Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
@@ -74,20 +81,29 @@ func TestPollByContentType(t *testing.T) {
 		return answer.Kind, err
 	}
 	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/hal+json", "text/json", "application/json; =", ""} {
-		got, err := kind(contentType, body)
-		require.NoError(t, err, contentType)
-		require.Equal(t, job.KindText, got, contentType)
+		t.Run(contentType, func(t *testing.T) {
+			t.Parallel()
+			got, err := kind(contentType, body)
+			require.NoError(t, err, contentType)
+			require.Equal(t, job.KindText, got, contentType)
+		})
 	}
 	for _, contentType := range []string{"application/pdf", "application/octet-stream", "text/plain", "image/png", "application/jsonx"} {
-		got, err := kind(contentType, body)
-		require.NoError(t, err, contentType)
-		require.Equal(t, job.KindBinary, got, contentType)
+		t.Run(contentType, func(t *testing.T) {
+			t.Parallel()
+			got, err := kind(contentType, body)
+			require.NoError(t, err, contentType)
+			require.Equal(t, job.KindBinary, got, contentType)
+		})
 	}
 	for contentType, body := range map[string]string{
 		"text/html": body, "text/html; charset=utf-8": "<html>", "application/xhtml+xml": "<html/>", "": " <!DOCTYPE html><html>", "application/json": "<html>",
 	} {
-		_, err := kind(contentType, body)
-		fetchtest.RequireUnavailable(t, err)
+		t.Run(contentType+" "+body, func(t *testing.T) {
+			t.Parallel()
+			_, err := kind(contentType, body)
+			fetchtest.RequireUnavailable(t, err)
+		})
 	}
 	got, err := kind("", "%PDF-1.7")
 	require.NoError(t, err)
@@ -250,21 +266,30 @@ func TestStatus(t *testing.T) {
 		`{"status":"running","progress":0.5}`: job.Running, `{"status":"completed"}`: job.Completed,
 		`{"status":"failed"}`: job.Failed, `{"status":"canceled"}`: job.Canceled,
 	} {
-		got, err := status(200, body)
-		require.NoError(t, err)
-		require.Equal(t, want, got, body)
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			got, err := status(200, body)
+			require.NoError(t, err)
+			require.Equal(t, want, got, body)
+		})
 	}
 	got, err := status(404, "")
 	require.NoError(t, err)
 	require.Equal(t, job.Unknown, got)
 
 	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"status":null}`, `{"status":7}`, `{"status":"comp`, `{"status":"queued"}`} {
-		_, err := status(200, body)
-		fetchtest.RequireUnavailable(t, err)
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			_, err := status(200, body)
+			fetchtest.RequireUnavailable(t, err)
+		})
 	}
 	for _, code := range []int{204, 302, 400, 403, 408, 410, 422, 429, 500, 503} {
-		_, err := status(code, `{"status":"completed"}`)
-		require.Equal(t, code == 429, fetchtest.RequireUnavailable(t, err).Class == job.ClassThrottled)
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			_, err := status(code, `{"status":"completed"}`)
+			require.Equal(t, code == 429, fetchtest.RequireUnavailable(t, err).Class == job.ClassThrottled)
+		})
 	}
 }
 

@@ -33,18 +33,24 @@ func TestWhereADownloadMayBeRedirected(t *testing.T) {
 		"https://user:hunter2@other.test/f", "https://2130706433/", "https://other.test:22/", "ftp://other.test/f", "file:///etc/passwd", "//127.0.0.1/f", "//u@other.test/", "gopher://x/",
 		"https://0x7f.1/", "https://127.0.0.1./", "https://[fe80::1%25eth0]/", "https://[64:ff9b::a00:1]/", "data:text/plain,x",
 	} {
-		seen, err := open(bad + "?signature=hunter2")
-		fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
-		fetchtest.RequireNoSecret(t, err)
-		require.Len(t, seen, 1, bad)
+		t.Run(bad, func(t *testing.T) {
+			t.Parallel()
+			seen, err := open(bad + "?signature=hunter2")
+			fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
+			fetchtest.RequireNoSecret(t, err)
+			require.Len(t, seen, 1, bad)
+		})
 	}
 	for _, good := range []string{"https://other.test/f", "https://other.test:8443/f", "/f", "//other.test/f", "https://8.8.8.8/f"} {
-		seen, err := open(good)
-		require.NoError(t, err)
-		require.Len(t, seen, 2)
-		require.Equal(t, "https", seen[1].URL.Scheme)
-		require.Empty(t, seen[1].Header.Get("Referer"), "it would be the signed URL")
-		require.Empty(t, seen[1].Header.Get("Authorization"))
+		t.Run(good, func(t *testing.T) {
+			t.Parallel()
+			seen, err := open(good)
+			require.NoError(t, err)
+			require.Len(t, seen, 2)
+			require.Equal(t, "https", seen[1].URL.Scheme)
+			require.Empty(t, seen[1].Header.Get("Referer"), "it would be the signed URL")
+			require.Empty(t, seen[1].Header.Get("Authorization"))
+		})
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
@@ -28,16 +28,6 @@ const (
 	minUseful = 64 << 10
 	maxSlow   = 3
 )
-
-// counted is the value of a counter.
-func counted(t testing.TB, c prometheus.Counter) float64 {
-	t.Helper()
-	reg := prometheus.NewRegistry()
-	require.NoError(t, reg.Register(c))
-	families, err := reg.Gather()
-	require.NoError(t, err)
-	return families[0].GetMetric()[0].GetCounter().GetValue()
-}
 
 // resume reads a file from a host that a test plays, in a bubble of its own.
 func resume(t *testing.T, api fetchtest.Transport, files *steps, check func(t *testing.T, got string, err error, took time.Duration, c *Client)) {
@@ -98,8 +88,8 @@ func TestDownloadIsResumedWhereItBroke(t *testing.T) {
 		require.Zero(t, took, "the first try after a byte is made at once")
 		require.Equal(t, []string{"", "bytes=4-", "bytes=7-"}, ranges(files))
 		require.Equal(t, etag, files.seen()[2].Header.Get("If-Range"))
-		require.InDelta(t, 2, counted(t, c.metrics.resumes), 0)
-		require.InDelta(t, 0, counted(t, c.metrics.renewals), 0)
+		require.InDelta(t, 2, testutil.ToFloat64(c.metrics.resumes), 0)
+		require.InDelta(t, 0, testutil.ToFloat64(c.metrics.renewals), 0)
 	})
 }
 
@@ -263,7 +253,7 @@ func TestDownloadOfAURLThatExpired(t *testing.T) {
 				require.Zero(t, took, "the first fresh URL is asked for and used at once")
 				last := host.seen()[len(host.seen())-1]
 				require.True(t, strings.HasPrefix(last.URL.Path, "/fresh"), name)
-				require.InDelta(t, len(api.seen()), counted(t, c.metrics.renewals), 0)
+				require.InDelta(t, len(api.seen()), testutil.ToFloat64(c.metrics.renewals), 0)
 				require.Empty(t, last.Header.Get("Authorization"))
 			})
 		}
@@ -295,7 +285,7 @@ func TestRefusalBeforeABreakIsNotCountedAgain(t *testing.T) {
 		require.ErrorContains(t, err, "starts again from the first byte")
 		require.Len(t, api.seen(), 1)
 		require.Zero(t, took)
-		require.InDelta(t, 1, counted(t, c.metrics.renewals), 0)
+		require.InDelta(t, 1, testutil.ToFloat64(c.metrics.renewals), 0)
 	})
 }
 
@@ -313,9 +303,12 @@ func TestRenewalThatBringsNoURL(t *testing.T) {
 		"throttled":    fetchtest.Replies(429, ""),
 		"told to wait": fetchtest.Replies(503, "", "Retry-After", "60"),
 	} {
-		resume(t, api, script(says(403)), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
-			require.Equal(t, name == "throttled", fetchtest.RequireUnavailable(t, err).Class == job.ClassThrottled, name)
-			require.Zero(t, took, name)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			resume(t, api, script(says(403)), func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+				require.Equal(t, name == "throttled", fetchtest.RequireUnavailable(t, err).Class == job.ClassThrottled, name)
+				require.Zero(t, took, name)
+			})
 		})
 	}
 	for reason, api := range map[job.Reason]fetchtest.Transport{
@@ -324,8 +317,11 @@ func TestRenewalThatBringsNoURL(t *testing.T) {
 		job.ReasonResultInvalid: asJSON(completed(`{"file":{}}`)),
 		job.ReasonResultBlocked: asJSON(completed(`{"file":{"URL":"https://evil.test/?signature=1"}}`)),
 	} {
-		resume(t, api, script(says(403)), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
-			fetchtest.RequireReason(t, err, reason)
+		t.Run(string(reason), func(t *testing.T) {
+			t.Parallel()
+			resume(t, api, script(says(403)), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
+				fetchtest.RequireReason(t, err, reason)
+			})
 		})
 	}
 	resume(t, fetchtest.Replies(401, ""), script(says(403)), func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -110,12 +111,15 @@ func TestTokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 func TestTokenEndpointThatRefuses(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{400, 401, 403} {
-		api := tokenAPI(fetchtest.Replies(code, `{"error":"invalid_client","error_description":"no client with secret hunter2, see https://h/?signature=1"}`), nil)
-		_, err := offline(t, api, nil, clientCredentials).Poll(t.Context(), fetchtest.ID)
-		require.True(t, job.IsRefused(err))
-		require.ErrorContains(t, err, "invalid_client: no client with secret [redacted], see https://h/)")
-		require.ErrorContains(t, err, "NITRO_CLIENT_SECRET")
-		fetchtest.RequireNoSecret(t, err)
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			api := tokenAPI(fetchtest.Replies(code, `{"error":"invalid_client","error_description":"no client with secret hunter2, see https://h/?signature=1"}`), nil)
+			_, err := offline(t, api, nil, clientCredentials).Poll(t.Context(), fetchtest.ID)
+			require.True(t, job.IsRefused(err))
+			require.ErrorContains(t, err, "invalid_client: no client with secret [redacted], see https://h/)")
+			require.ErrorContains(t, err, "NITRO_CLIENT_SECRET")
+			fetchtest.RequireNoSecret(t, err)
+		})
 	}
 	_, err := offline(t, tokenAPI(fetchtest.Replies(401, `{"title":"Unauthorized","detail":"wrong"}`), nil), nil, clientCredentials).Poll(t.Context(), fetchtest.ID)
 	require.ErrorContains(t, err, "(Unauthorized: wrong)")
@@ -126,13 +130,19 @@ func TestTokenEndpointThatRefuses(t *testing.T) {
 func TestTokenEndpointInTrouble(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{302, 404, 408, 429, 500, 503} {
-		api := tokenAPI(fetchtest.Replies(code, "", "Retry-After", "4"), nil)
-		waits := fetchtest.RequireUnavailable(t, second(offline(t, api, nil, clientCredentials).Poll(t.Context(), fetchtest.ID)))
-		require.Equal(t, 4*time.Second, waits.RetryAfter)
-		require.Equal(t, code == 429, waits.Class == job.ClassThrottled)
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			api := tokenAPI(fetchtest.Replies(code, "", "Retry-After", "4"), nil)
+			waits := fetchtest.RequireUnavailable(t, second(offline(t, api, nil, clientCredentials).Poll(t.Context(), fetchtest.ID)))
+			require.Equal(t, 4*time.Second, waits.RetryAfter)
+			require.Equal(t, code == 429, waits.Class == job.ClassThrottled)
+		})
 	}
 	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"accessToken":""}`, `{"accessToken":7}`, `{"accessToken":"a\nb"}`, `{"accessToken":"x"`} {
-		fetchtest.RequireUnavailable(t, second(offline(t, tokenAPI(fetchtest.Replies(200, body), nil), nil, clientCredentials).Poll(t.Context(), fetchtest.ID)))
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			fetchtest.RequireUnavailable(t, second(offline(t, tokenAPI(fetchtest.Replies(200, body), nil), nil, clientCredentials).Poll(t.Context(), fetchtest.ID)))
+		})
 	}
 	fetchtest.RequireUnavailable(t, second(offline(t, breaks(errors.New("no route")), nil, clientCredentials).Poll(t.Context(), fetchtest.ID)))
 	cut := func(*http.Request) (*http.Response, error) {

@@ -27,7 +27,10 @@ func TestRedact(t *testing.T) {
 		"what?!":                                         "what?!",
 		"":                                               "",
 	} {
-		require.Equal(t, want, secret.Redact(in))
+		t.Run(in, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, want, secret.Redact(in))
+		})
 	}
 }
 
@@ -57,7 +60,10 @@ func TestSecretsAreCutWhereverTheyStand(t *testing.T) {
 		"Is this a PDF? 100% = yes":                                         "Is this a PDF? 100% = yes",
 		"the design=good, two tokens = 5, a signature is missing":           "the design=good, two tokens = 5, a signature is missing",
 	} {
-		require.Equal(t, want, secret.Redact(in))
+		t.Run(in, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, want, secret.Redact(in))
+		})
 	}
 }
 

@@ -19,14 +19,17 @@ func TestResultOfOneFile(t *testing.T) {
 		completed(`{"file":{"URL":"https://h/x?sig=1","contentType":"application/pdf","new":[1]}}`),
 		completed(`{"title":"x","files":null,"file":{"contentType":"application/pdf","URL":"https://h/x?sig=1"}}`),
 	} {
-		answer, err := readJSON(t, body)
-		require.NoError(t, err)
-		require.Equal(t, job.KindFile, answer.Kind)
-		require.Len(t, answer.Files, 1)
-		require.Equal(t, "https://h/x?sig=1", answer.Files[0].URL.Reveal())
-		require.Equal(t, "application/pdf", answer.Files[0].ContentType)
-		require.Nil(t, answer.Files[0].DeclaredSize)
-		require.Nil(t, answer.Files[0].PageCount)
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			answer, err := readJSON(t, body)
+			require.NoError(t, err)
+			require.Equal(t, job.KindFile, answer.Kind)
+			require.Len(t, answer.Files, 1)
+			require.Equal(t, "https://h/x?sig=1", answer.Files[0].URL.Reveal())
+			require.Equal(t, "application/pdf", answer.Files[0].ContentType)
+			require.Nil(t, answer.Files[0].DeclaredSize)
+			require.Nil(t, answer.Files[0].PageCount)
+		})
 	}
 }
 
@@ -38,10 +41,13 @@ func TestResultThatWasDeliveredElsewhere(t *testing.T) {
 		`{"files":[{"URL":null},{"URL":"https://h/2"}]}`:      job.KindFiles,
 		`{"files":[]}`: job.KindFiles,
 	} {
-		answer, err := readJSON(t, completed(result))
-		require.NoError(t, err, result)
-		require.Equal(t, want, answer.Kind, result)
-		require.Nil(t, answer.Payload)
+		t.Run(result, func(t *testing.T) {
+			t.Parallel()
+			answer, err := readJSON(t, completed(result))
+			require.NoError(t, err, result)
+			require.Equal(t, want, answer.Kind, result)
+			require.Nil(t, answer.Payload)
+		})
 	}
 }
 
@@ -54,13 +60,16 @@ func TestResultOfFilesThatIsMalformed(t *testing.T) {
 		`{"file":{"URL":"https://h/x"},"files":[]}`, `{"file":{"URL":"https://h/1"},"file":{"URL":"https://h/2"}}`,
 		`{"file":{"URL":"https://h/x","padding":"` + strings.Repeat("x", maxFileBytes) + `"}}`,
 	} {
-		_, err := readJSON(t, completed(result))
-		fetchtest.RequireReason(t, err, job.ReasonResultInvalid)
+		t.Run(short(result), func(t *testing.T) {
+			t.Parallel()
+			_, err := readJSON(t, completed(result))
+			fetchtest.RequireReason(t, err, job.ReasonResultInvalid)
 
-		// What is wrong with a result counts only if the job is completed.
-		answer, err := readJSON(t, `{"result":`+result+`,"status":"running"}`)
-		require.NoError(t, err, result)
-		require.Equal(t, job.Running, answer.Verdict)
+			// What is wrong with a result counts only if the job is completed.
+			answer, err := readJSON(t, `{"result":`+result+`,"status":"running"}`)
+			require.NoError(t, err, result)
+			require.Equal(t, job.Running, answer.Verdict)
+		})
 	}
 }
 
@@ -71,18 +80,21 @@ func TestMetadataIsNoReasonToLoseAFile(t *testing.T) {
 		`{"fileSizeBytes":null,"pageCount":null}`: "- -", `{"fileSizeBytes":-1,"pageCount":1.5}`: "- -", `{"pageCount":1e300}`: "- -",
 		`{"fileSizeBytes":"10","pageCount":7}`: "- 7", `null`: "- -", `[]`: "- -", `"x"`: "- -", `{}`: "- -", `{"fileSizeBytes":0}`: "0 -",
 	} {
-		answer, err := readJSON(t, completed(`{"file":{"URL":"https://h/x","contentType":7,"metadata":`+metadata+`}}`))
-		require.NoError(t, err, metadata)
-		file := answer.Files[0]
-		size, pages := "-", "-"
-		if file.DeclaredSize != nil {
-			size = fmt.Sprint(*file.DeclaredSize)
-		}
-		if file.PageCount != nil {
-			pages = fmt.Sprint(*file.PageCount)
-		}
-		require.Equal(t, want, size+" "+pages, metadata)
-		require.Empty(t, file.ContentType)
+		t.Run(metadata, func(t *testing.T) {
+			t.Parallel()
+			answer, err := readJSON(t, completed(`{"file":{"URL":"https://h/x","contentType":7,"metadata":`+metadata+`}}`))
+			require.NoError(t, err, metadata)
+			file := answer.Files[0]
+			size, pages := "-", "-"
+			if file.DeclaredSize != nil {
+				size = fmt.Sprint(*file.DeclaredSize)
+			}
+			if file.PageCount != nil {
+				pages = fmt.Sprint(*file.PageCount)
+			}
+			require.Equal(t, want, size+" "+pages, metadata)
+			require.Empty(t, file.ContentType)
+		})
 	}
 }
 
@@ -92,9 +104,12 @@ func TestContentTypeMustBeOne(t *testing.T) {
 		`"image/png"`: "image/png", `" text/csv; charset=utf-8 "`: "text/csv; charset=utf-8", `"pdf"`: "", `""`: "", `null`: "",
 		`"a/b\r\nX-Evil: 1"`: "", `"text/plain; ="`: "", `"é/x"`: "", `"a/` + strings.Repeat("x", 300) + `"`: "",
 	} {
-		answer, err := readJSON(t, completed(`{"file":{"URL":"https://h/x","contentType":`+declared+`}}`))
-		require.NoError(t, err)
-		require.Equal(t, want, answer.Files[0].ContentType, declared)
+		t.Run(short(declared), func(t *testing.T) {
+			t.Parallel()
+			answer, err := readJSON(t, completed(`{"file":{"URL":"https://h/x","contentType":`+declared+`}}`))
+			require.NoError(t, err)
+			require.Equal(t, want, answer.Files[0].ContentType, declared)
+		})
 	}
 }
 

@@ -112,9 +112,12 @@ func TestLargeAnswerSaysThatItsSizeIsNotKnown(t *testing.T) {
 func TestAnswerThatIsNotTerminal(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"running", "pending", "cancelled", "COMPLETED", "a new one", ""} {
-		answer, err := readJSON(t, object(fmt.Sprintf(`"status":%q`, status), `"progress":0.5`, `"result":null`, `"extensions":{"retry_after":"12"}`))
-		require.NoError(t, err)
-		require.Equal(t, job.Answer{Verdict: job.Running, RetryAfter: 12 * time.Second}, answer)
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			answer, err := readJSON(t, object(fmt.Sprintf(`"status":%q`, status), `"progress":0.5`, `"result":null`, `"extensions":{"retry_after":"12"}`))
+			require.NoError(t, err)
+			require.Equal(t, job.Answer{Verdict: job.Running, RetryAfter: 12 * time.Second}, answer)
+		})
 	}
 }
 
@@ -132,9 +135,12 @@ func TestAnswerOfAFailedOrCanceledJob(t *testing.T) {
 			Verdict: job.Failed, Error: &job.Problem{Type: "BrokenDownloadURL", Title: "GET https://h/f"},
 		},
 	} {
-		answer, err := readJSON(t, body)
-		require.NoError(t, err, body)
-		require.Equal(t, want, answer, body)
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			answer, err := readJSON(t, body)
+			require.NoError(t, err, body)
+			require.Equal(t, want, answer, body)
+		})
 	}
 }
 
@@ -146,20 +152,26 @@ func TestAnswerThatCannotBeRead(t *testing.T) {
 		`{"status":"completed","result":{"file":{"URL":"https://a/b"}}`, `{"status":"completed",}`, `<html>`, "{\"status\":\"\n\"}",
 		`{"status":"` + strings.Repeat("x", 2*maxMember) + `"}`, `{"status":"running","deep":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
 	} {
-		_, err := readJSON(t, body)
-		fetchtest.RequireUnavailable(t, err)
+		t.Run(short(body), func(t *testing.T) {
+			t.Parallel()
+			_, err := readJSON(t, body)
+			fetchtest.RequireUnavailable(t, err)
+		})
 	}
 }
 
 func TestResultOfNoKnownShape(t *testing.T) {
 	t.Parallel()
 	for _, result := range []string{`null`, `1`, `true`, `[]`, `[{"file":{}}]`, strings.Repeat(`{"a":`, 600) + "1" + strings.Repeat("}", 600)} {
-		for _, extra := range []string{`"x":1`, padding} {
-			for _, order := range permutations([]string{`"status":"completed"`, `"result":` + result, extra}) {
-				_, err := readJSON(t, object(order...))
-				fetchtest.RequireReason(t, err, job.ReasonResultInvalid)
+		t.Run(short(result), func(t *testing.T) {
+			t.Parallel()
+			for _, extra := range []string{`"x":1`, padding} {
+				for _, order := range permutations([]string{`"status":"completed"`, `"result":` + result, extra}) {
+					_, err := readJSON(t, object(order...))
+					fetchtest.RequireReason(t, err, job.ReasonResultInvalid)
+				}
 			}
-		}
+		})
 	}
 	_, err := readJSON(t, `{"status":"completed"}`)
 	fetchtest.RequireReason(t, err, job.ReasonResultInvalid)
@@ -179,12 +191,15 @@ func TestResultThatIsTooLarge(t *testing.T) {
 
 	long := strings.Repeat("x", 2*windowBytes)
 	for _, result := range []string{`"` + long + `"`, `{"a":"` + long + `"}`} {
-		answer, err := limited(windowBytes, object(`"result":`+result, `"status":"completed"`))
-		require.NoError(t, err)
-		n, err := io.Copy(io.Discard, answer.Payload)
-		fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
-		require.LessOrEqual(t, n, int64(windowBytes))
-		require.NoError(t, answer.Close())
+		t.Run(short(result), func(t *testing.T) {
+			t.Parallel()
+			answer, err := limited(windowBytes, object(`"result":`+result, `"status":"completed"`))
+			require.NoError(t, err)
+			n, err := io.Copy(io.Discard, answer.Payload)
+			fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
+			require.LessOrEqual(t, n, int64(windowBytes))
+			require.NoError(t, answer.Close())
+		})
 	}
 }
 
@@ -207,14 +222,20 @@ func TestStreamedPayloadThatIsNotCompleted(t *testing.T) {
 		`"status":"failed","error":{"type":"T"}`:            {Verdict: job.Failed, Error: &job.Problem{Type: "T"}},
 		`"status":"running","extensions":{"retry_after":9}`: {Verdict: job.Running, RetryAfter: 9 * time.Second},
 	} {
-		_, err := read(long, rest)
-		var settled *job.Error
-		require.ErrorAs(t, err, &settled)
-		require.Equal(t, job.NotCompleted(want), settled)
+		t.Run(rest, func(t *testing.T) {
+			t.Parallel()
+			_, err := read(long, rest)
+			var settled *job.Error
+			require.ErrorAs(t, err, &settled)
+			require.Equal(t, job.NotCompleted(want), settled)
+		})
 	}
 	for _, rest := range []string{`"x":1`, `"status":7`, `"status":"completed",`, `"status":"completed"}{`} {
-		_, err := read(long, rest)
-		fetchtest.RequireUnavailable(t, err)
+		t.Run(rest, func(t *testing.T) {
+			t.Parallel()
+			_, err := read(long, rest)
+			fetchtest.RequireUnavailable(t, err)
+		})
 	}
 	_, err := read(long, `"status":"completed"`, `"result":"another"`)
 	fetchtest.RequireReason(t, err, job.ReasonResultInvalid)

@@ -22,7 +22,10 @@ func TestProblemDocument(t *testing.T) {
 		`<html>`:                                                                       {Title: "Unprocessable Entity", Status: 422},
 		``:                                                                             {Title: "Unprocessable Entity", Status: 422},
 	} {
-		require.Equal(t, want, statusProblem(422, []byte(body)), body)
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, want, statusProblem(422, []byte(body)), body)
+		})
 	}
 }
 

@@ -46,8 +46,11 @@ func TestRetryAfter(t *testing.T) {
 		{"3", `{"retry_after":7}`, 7 * time.Second},
 		{"7", `{"retry_after":3}`, 7 * time.Second},
 	} {
-		header := http.Header{"Retry-After": {c.header}}
-		require.Equal(t, c.want, retryAfter(header, []byte(c.extensions), now), "%q %s", c.header, c.extensions)
+		t.Run(c.header+" "+c.extensions, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{"Retry-After": {c.header}}
+			require.Equal(t, c.want, retryAfter(header, []byte(c.extensions), now), "%q %s", c.header, c.extensions)
+		})
 	}
 }
 

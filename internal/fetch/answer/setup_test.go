@@ -59,3 +59,6 @@ func contents(t testing.TB, answer job.Answer) string {
 	require.NoError(t, answer.Close())
 	return string(got)
 }
+
+// short is the beginning of a document, to name a test.
+func short(document string) string { return document[:min(len(document), 60)] }
