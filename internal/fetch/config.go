@@ -56,7 +56,7 @@ type Config struct {
 	// MinRate is how many bytes a second a source has to bring on average over
 	// each RateWindow; 1 KiB/s over a minute by default, the numbers that
 	// people give curl (--speed-limit, --speed-time) and git
-	// (http.lowSpeedLimit) for a line that is as good as dead. All 16 slots of
+	// (http.lowSpeedLimit) for a dead line. All 16 slots of
 	// a pod stay above it on a line of 0.2 Mbit/s. A slower download is resumed
 	// on another connection, and waits after the third; a slower answer of the
 	// API waits at once.
@@ -142,7 +142,7 @@ func CheckCredentials(hasID, hasSecret, hasToken bool) (variable, want string) {
 	}
 }
 
-// readable names the variable whose credential cannot be read.
+// readable names the variable of a credential that cannot be read.
 func readable(variable string, credential auth.Credential) error {
 	if _, err := credential.Reread(); err != nil {
 		return fmt.Errorf("%s: %w", variable, err)

@@ -22,19 +22,19 @@ var (
 	// look like.
 	queryOfURL  = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s?"<>]*)\?[^\s"<>]*`)
 	queryOfPath = regexp.MustCompile(`([^\s?])\?[^\s?"<>]*[=&%][^\s"<>]*`)
-	// encodedQuery is that of a URL that stands in another one, or in the
-	// parameter of one; it may have been encoded more than once.
+	// encodedQuery is the query of a URL inside another one, or inside a parameter
+	// of one. It may have been encoded more than once.
 	encodedQuery = regexp.MustCompile(`(?i)%(?:25)*3F[^\s"<>]*(?:=|%(?:25)*3D)[^\s"<>]*`)
 )
 
-// The second line of defense: what is a secret by its name goes wherever it
-// stands, for a query may have been torn by quotes, brackets or white space. Its
-// value is all that comes before the next parameter, or before white space.
+// The second line of defense: a parameter that is secret by its name is removed
+// wherever it is, because quotes, brackets or white space may have torn a query.
+// Its value ends at the next parameter, or at white space.
 var (
 	secretParameter = regexp.MustCompile(`(?i)(?:(?:x-amz-|x-goog-)?(?:signature|credential|(?:security-)?token|secret|password|api[_-]?key|accesskeyid)|` +
 		`(?:\b|_|%(?:25)*[0-9A-F]{2})sig)(?:=|%(?:25)*3D|"\s*:\s*)[^\s&]*`)
 	bearerToken = regexp.MustCompile(`(?i)\bbearer(?:\s|\+|%20)+([\w.~+/=-]{8,})`)
-	// bearerProse is what an API says of its tokens.
+	// bearerProse is a word that follows in an API's own sentences about tokens.
 	bearerProse = regexp.MustCompile(`(?i)^(?:authentication|authorization|credentials?)\W*$`)
 )
 
@@ -43,8 +43,8 @@ var (
 const hidden = "…=…"
 
 // Redact removes from a text the user and the query string of every URL, and
-// every parameter that is secret by its name. The secrets go before the queries: a query that
-// ends too early must not take the name of one and leave its value.
+// every parameter that is secret by its name. The secrets go first: a query that
+// ends too early must not take the name of a secret and leave its value.
 func Redact(text string) string {
 	text = userOfURL.ReplaceAllString(text, "://")
 	text = secretParameter.ReplaceAllLiteralString(text, hidden)
@@ -106,8 +106,7 @@ func RedactError(err error) error {
 	return err
 }
 
-// redacted shows another text than the error it wraps, which can still be told
-// by errors.Is.
+// redacted shows another text than the error that it wraps.
 type redacted struct {
 	text string
 	err  error

@@ -72,7 +72,7 @@ func (f *filesReader) member(name string) error {
 		return f.in.Skip()
 	}
 	first, err := f.in.Peek()
-	if err != nil || first == 'n' { // null is as good as absent
+	if err != nil || first == 'n' { // null counts as absent
 		return orSkip(err, f.in)
 	}
 	if f.result.kind != "" {
@@ -157,7 +157,7 @@ func (f *filesReader) keep(file job.File) error {
 	return nil
 }
 
-// fail notes the failure and lets go of the files: they will not be fetched.
+// fail notes the failure and releases the files: they will not be fetched.
 func (f *filesReader) fail(failure error) {
 	f.result.failure, f.result.files = failure, nil
 	f.memory.release()
@@ -186,7 +186,7 @@ func parseFile(raw []byte, n int) (job.File, error) {
 		return job.File{}, invalid("file %d of the result is not an object", n)
 	}
 	var info fileInfo
-	_ = json.Unmarshal(raw, &info) // it fails only for metadata that are no object
+	_ = json.Unmarshal(raw, &info) // it fails only for metadata that are not an object
 	file := job.File{ContentType: mediatype.Declared(text(info.ContentType))}
 	if size, ok := count(info.Metadata.FileSizeBytes, math.MaxInt64/2); ok {
 		file.DeclaredSize = &size

@@ -152,9 +152,3 @@ func (p *parser) limited(err error) error {
 		return errOverhead
 	}
 }
-
-// notCompleted reports whether the answer has already said that there is no
-// result to look at.
-func (p *parser) notCompleted() bool {
-	return p.status != nil && verdict(*p.status) != job.Completed
-}

@@ -56,6 +56,12 @@ func (p *parser) readResult() (streaming bool, err error) {
 	return true, nil
 }
 
+// notCompleted reports whether the answer has already said that there is no
+// result to look at.
+func (p *parser) notCompleted() bool {
+	return p.status != nil && verdict(*p.status) != job.Completed
+}
+
 // tooDeep makes a result that is nested too deeply a matter of the job.
 func tooDeep(err error) error {
 	if errors.Is(err, jsonstream.ErrDepth) {

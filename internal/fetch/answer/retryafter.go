@@ -52,7 +52,7 @@ func bodyDelay(extensions json.RawMessage) time.Duration {
 
 // seconds reads a number of seconds. What is none counts as nothing said.
 func seconds(value string) time.Duration {
-	// What is out of range comes as an infinity, what is no number as zero.
+	// A number out of range is read as infinity, any other text as zero.
 	n, _ := strconv.ParseFloat(strings.TrimSpace(value), 64)
 	switch {
 	case n >= maxRetryAfter.Seconds():

@@ -19,8 +19,8 @@ const unitBytes = 6
 // gave; closed means that src goes on with the closing quote. With nothing
 // taken and errMore, src must be longer: at most 12 bytes decide.
 //
-// It decodes as encoding/json does: what is no UTF-8, and half a surrogate
-// pair, becomes U+FFFD.
+// It decodes as encoding/json does: bytes that are not UTF-8, and half of a
+// surrogate pair, become U+FFFD.
 func decode(dst, src []byte) (gave, took int, closed bool, err error) {
 	for took < len(src) {
 		run := min(asciiRun(src[took:]), len(dst)-gave)
@@ -52,7 +52,7 @@ func asciiRun(p []byte) int {
 	return len(p)
 }
 
-// decodeRune decodes what is not plain ASCII at the start of src.
+// decodeRune decodes the escape or the rune at the start of src.
 func decodeRune(src []byte) (r rune, size int, err error) {
 	switch {
 	case src[0] == '\\':
@@ -66,7 +66,7 @@ func decodeRune(src []byte) (r rune, size int, err error) {
 	return r, size, nil
 }
 
-// decodeEscape decodes one escape, whose backslash is there.
+// decodeEscape decodes one escape. Its backslash is there.
 func decodeEscape(src []byte) (r rune, size int, err error) {
 	if len(src) < 2 {
 		return 0, 0, errMore

@@ -139,7 +139,7 @@ func (g *Guard) checkAddress(u *url.URL) error {
 const unreachable = "the address is not public; name the host in WORKER_RESULT_HOSTS without a wildcard, or the address itself, to allow it"
 
 // usualPort refuses the ports of other services, to which a request could mean
-// something too: nobody serves files over https on a privileged port but 443.
+// something too: no file host uses a privileged port for https but 443.
 func usualPort(port string) bool {
 	n, err := strconv.ParseUint(port, 10, 16)
 	return err == nil && (n == 443 || n >= 1024)

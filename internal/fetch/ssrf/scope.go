@@ -2,6 +2,7 @@ package ssrf
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 
 	dny "code.dny.dev/ssrf"
@@ -68,19 +69,14 @@ func scopeOf(addr netip.Addr) scope {
 }
 
 func within(all []netip.Prefix, addr netip.Addr) bool {
-	for _, prefix := range all {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(all, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // allows decides about a connection to an address behind a host. A public address
 // is allowed. So is an address that is an entry of WORKER_RESULT_HOSTS itself. A
 // private address is allowed if its host is an entry, or if a glob matches the
-// address (10.*). A glob that matches the host alone is not enough: anybody can
-// point a name below amazonaws.com at 10.0.0.1.
+// address (10.*). A glob that matches the host alone is not enough: an attacker
+// can point a name below amazonaws.com at 10.0.0.1.
 func (g *Guard) allows(host string, to netip.AddrPort) bool {
 	addr, port := to.Addr().Unmap(), strconv.Itoa(int(to.Port()))
 	where := scopeOf(addr)
