@@ -72,8 +72,11 @@ func (f *filesReader) member(name string) error {
 		return f.in.Skip()
 	}
 	first, err := f.in.Peek()
-	if err != nil || first == 'n' { // null counts as absent
-		return orSkip(err, f.in)
+	if err != nil {
+		return err
+	}
+	if first == 'n' { // null counts as absent
+		return f.in.Skip()
 	}
 	if f.result.kind != "" {
 		f.fail(invalid("the result names its files more than once"))
@@ -87,14 +90,6 @@ func (f *filesReader) member(name string) error {
 		return f.in.Skip()
 	}
 	return f.readList()
-}
-
-// orSkip returns err, or reads over the next value.
-func orSkip(err error, in *jsonstream.Reader) error {
-	if err != nil {
-		return err
-	}
-	return in.Skip()
 }
 
 // readList reads the elements of files one by one.

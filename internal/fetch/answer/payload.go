@@ -71,12 +71,9 @@ func (p *binaryPayload) Read(b []byte) (int, error) {
 }
 
 func (p *binaryPayload) Close() error {
-	p.err = closedError(p.err)
+	p.err = cmp.Or(p.err, os.ErrClosed)
 	return p.body.Close()
 }
-
-// closedError is the error of a stream after it has been closed: its first one.
-func closedError(err error) error { return cmp.Or(err, os.ErrClosed) }
 
 // streamedPayload is a result that is read from the answer while it is still
 // being received. After its last byte it reads the rest of the answer.
@@ -99,23 +96,15 @@ func (p *streamedPayload) Read(b []byte) (int, error) {
 	case p.count > p.parser.limit:
 		n, p.err = 0, job.TooLarge(p.parser.limit)
 	case errors.Is(err, io.EOF):
-		p.err = p.finish()
+		p.err = cmp.Or(p.parser.finish(), io.EOF) // the rest may take the payload back
 	case err != nil:
 		p.err = unreadable(tooDeep(err))
 	}
 	return n, p.err
 }
 
-// finish reads the rest of the answer, which may take the payload back.
-func (p *streamedPayload) finish() error {
-	if err := p.parser.finish(); err != nil {
-		return err
-	}
-	return io.EOF
-}
-
 func (p *streamedPayload) Close() error {
-	p.err = closedError(p.err)
+	p.err = cmp.Or(p.err, os.ErrClosed)
 	return p.parser.body.Close()
 }
 
