@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jobferry/jobferry/internal/consumer"
+	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
@@ -116,7 +116,7 @@ func TestExamplesOfTheAsyncAPIDocumentAreValid(t *testing.T) {
 
 func TestAsyncAPIDocumentNamesTheWorkersSubjects(t *testing.T) {
 	t.Parallel()
-	names, err := consumer.NewNames("jobs")
+	names, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	want := []string{names.Submit(), names.SubmitJob("ID"), names.Rejected("JOBS", 7)}
 	for _, outcome := range job.Outcomes() {

@@ -193,26 +193,6 @@ func isEventOf(body []byte, at time.Time) bool {
 	return json.Unmarshal(body, &event) == nil && event.Data.SubmittedAt.Equal(at)
 }
 
-// HasEvent reports whether a job has a terminal event other than the one that it
-// is to replace. A completed one is never replaced: any producer can ask for it.
-func (c *Client) HasEvent(ctx context.Context, j job.Job) (bool, error) {
-	subjects := c.cfg.Subjects
-	found, err := c.get(ctx, subjects.Events(), subjects.AnyEvent(j.ID))
-	if found == nil || err != nil || j.Replaces == 0 {
-		return found != nil, err
-	}
-	if sequenceOf(found) == j.Replaces {
-		return found.Header.Get(jetstream.SubjectHeader) == subjects.Event(job.OutcomeCompleted, j.ID), nil
-	}
-	return true, c.purgeReplaced(ctx, j.ID, sequenceOf(found))
-}
-
-// IsScheduled reports whether a job has a timer or is due.
-func (c *Client) IsScheduled(ctx context.Context, id job.ID) (bool, error) {
-	found, err := c.get(ctx, c.cfg.Subjects.Wait(), c.cfg.Subjects.WaitingOrDue(id))
-	return found != nil, err
-}
-
 // purgeReplaced deletes the events of a job before that sequence. If the owner of
 // the stream forbids that, they stay until they expire.
 func (c *Client) purgeReplaced(ctx context.Context, id job.ID, sequence uint64) error {

@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -66,16 +65,6 @@ type leftError struct{ error }
 func (e leftError) Unwrap() error { return e.error }
 
 func left(err error) error { return leftError{err} }
-
-// stopped is why the work on a delivery has ended: the worker drains, or the
-// lease is lost.
-func (d *delivery) stopped() error {
-	cause := context.Cause(d.work)
-	if errors.Is(cause, errDraining) {
-		return errDraining
-	}
-	return left(cause)
-}
 
 // stage is how far a job has come.
 type stage int
@@ -154,21 +143,12 @@ func (w *Worker) decide(s stage, j *job.Job, stored result, err error) decision 
 		return w.noTransferSlot(s, j, nil)
 	}
 	if r, ok := errors.AsType[*rejection](err); ok {
-		return r.decision()
+		return decision{action: reject, event: r.event}
 	}
-	known := asJobError(err)
+	known := job.AsError(err)
 	i := slices.IndexFunc(rules, func(r rule) bool { return r.fits(s, known) })
 	w.observe(rules[i], known)
 	return rules[i].then(w, s, j, known)
-}
-
-// asJobError makes an error that nobody has classified one that lets the job
-// wait.
-func asJobError(err error) *job.Error {
-	if known, ok := errors.AsType[*job.Error](err); ok {
-		return known
-	}
-	return &job.Error{Err: err}
 }
 
 // observe notes what the error says of more than its job.

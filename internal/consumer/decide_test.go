@@ -36,6 +36,6 @@ func TestEveryRuleIsReached(t *testing.T) {
 
 func TestErrorThatNobodyHasClassifiedLetsItsJobWait(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, job.ClassUnavailable, asJobError(errors.New("x")).Class)
-	require.Empty(t, asJobError(errors.New("x")).By)
+	require.Equal(t, job.ClassUnavailable, job.AsError(errors.New("x")).Class)
+	require.Empty(t, job.AsError(errors.New("x")).By)
 }

@@ -64,3 +64,21 @@ func (w *Worker) newDelivery(m pull.Message) (d *delivery, release func(), err e
 func (d *delivery) crashes() int {
 	return int(min(d.meta.NumDelivered-1, 1<<20))
 }
+
+// stopped is why the work on a delivery has ended: the worker drains, or the
+// lease is lost.
+func (d *delivery) stopped() error {
+	cause := context.Cause(d.work)
+	if errors.Is(cause, errDraining) {
+		return errDraining
+	}
+	return left(cause)
+}
+
+// orStopped is why the work has ended, if it has, and err otherwise.
+func orStopped(d *delivery, err error) error {
+	if d.work.Err() != nil {
+		return d.stopped()
+	}
+	return err
+}

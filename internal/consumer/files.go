@@ -21,6 +21,35 @@ const transferAttempts = 3
 // longer is waited for by a timer.
 var transferBackoff = retry.Policy{Initial: 200 * time.Millisecond, Max: 2 * time.Second, Multiplier: 3}
 
+// storePayload stores a result that came in the answer, and releases its slot.
+func (w *Worker) storePayload(ctx context.Context, j job.Job, payload job.Payload) ([]job.Object, error) {
+	defer w.transfers.Release()
+	if payload.Kind() == job.KindBinary { // the kind of any other is certain only at its end
+		if object := w.existing(ctx, j, "result", payload); object != nil {
+			return []job.Object{*object}, nil
+		}
+	}
+	defer since(w.metrics.transfer, time.Now())
+	ctx, span := w.step(ctx, "store payload")
+	object, err := w.put(ctx, j, "result", payload)
+	describeObject(span, &object, err)
+	if err != nil {
+		return nil, err
+	}
+	return []job.Object{object}, nil
+}
+
+// put stores a source and counts its bytes, while they come and when it is whole.
+func (w *Worker) put(ctx context.Context, j job.Job, name string, src job.Source) (job.Object, error) {
+	tracked, end := w.inFlight.track(j.ID, name, src)
+	defer end()
+	object, err := w.store.Put(ctx, j, name, tracked)
+	if err == nil {
+		w.metrics.bytes.Add(float64(object.Size))
+	}
+	return object, err
+}
+
 // storeFiles stores the files in parallel, as far as there are slots. The first
 // that cannot be stored stops the others. It releases the slot that the job came
 // with.
@@ -143,17 +172,6 @@ func (w *Worker) describe(j job.Job, object *job.Object, file job.File) {
 		object.DeclaredSize = file.DeclaredSize
 		w.log.Warn("the API declared another size than the file has", zap.String("job", string(j.ID)),
 			zap.String("key", object.Key), zap.Int64("declared", *file.DeclaredSize), zap.Int64("size", object.Size))
-	}
-}
-
-// isPermanent reports whether another try at once is of no use, or not wanted.
-func isPermanent(err error) bool {
-	known := asJobError(err)
-	switch known.Class {
-	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused:
-		return true
-	default:
-		return known.RetryAfter > 0
 	}
 }
 

@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
-	"go.uber.org/zap"
 )
 
 // intake reads the message: which job it is, and whether there is anything to do
@@ -24,7 +22,7 @@ func (w *Worker) intake(d *delivery, j *job.Job) error {
 	case err != nil:
 		id := j.ID
 		*j = job.Job{}
-		return &rejection{d: d, id: id, reason: err}
+		return newRejection(d, id, err)
 	case d.crashes() > 0:
 		err = w.onRedelivery(d, *j)
 	case d.lane == limit.Submitted:
@@ -57,14 +55,13 @@ func (w *Worker) read(d *delivery) (j job.Job, err error) {
 	return j, err
 }
 
-// rejection is the error of a submission that breaks a rule.
+// rejection is the error of a message that breaks a rule. Its event carries the
+// body, so that nothing of it is lost.
 type rejection struct {
-	d      *delivery
-	id     job.ID // empty if it could not be read
-	reason error
+	event job.EventData
 }
 
-func (r *rejection) Error() string { return r.reason.Error() }
+func (r *rejection) Error() string { return r.event.Reason }
 
 // maxReason is how much of the reason of a rejection its event carries, in bytes:
 // it may quote the submission.
@@ -74,13 +71,12 @@ const maxReason = 1 << 10
 // before base64.
 const maxEchoedBody = 8 << 10
 
-// decision makes the event of the rejection. It carries the body, so that nothing
-// of it is lost.
-func (r *rejection) decision() decision {
-	body := r.d.msg.Data[:min(len(r.d.msg.Data), maxEchoedBody)]
-	return decision{action: reject, event: job.EventData{
-		JobID: r.id, Status: job.OutcomeRejected, Reason: cut(r.reason.Error(), maxReason),
-		SubmittedAt: r.d.meta.Timestamp, Body: base64.StdEncoding.EncodeToString(body),
+// newRejection is of a message whose job has the ID, if that could be read.
+func newRejection(d *delivery, id job.ID, reason error) *rejection {
+	body := d.msg.Data[:min(len(d.msg.Data), maxEchoedBody)]
+	return &rejection{event: job.EventData{
+		JobID: id, Status: job.OutcomeRejected, Reason: cut(reason.Error(), maxReason),
+		SubmittedAt: d.meta.Timestamp, Body: base64.StdEncoding.EncodeToString(body),
 	}}
 }
 
@@ -133,22 +129,4 @@ func (w *Worker) checkNotSettled(d *delivery, j job.Job) error {
 		return errAlreadySettled
 	}
 	return nil
-}
-
-// abortUploads removes the uploads of workers that were lost with the job. It is
-// best effort: the job's success does not depend on it.
-func (w *Worker) abortUploads(ctx context.Context, j job.Job) {
-	backoff := transferBackoff.BackOff()
-	err := w.store.AbortUploads(ctx, j)
-	for attempt := 1; err != nil && attempt < transferAttempts && !isPermanent(err); attempt++ {
-		select {
-		case <-time.After(backoff.NextBackOff()):
-		case <-ctx.Done():
-		}
-		err = w.store.AbortUploads(ctx, j)
-	}
-	if err != nil && ctx.Err() == nil {
-		w.log.Warn("uploads of a lost worker may be left behind; give the worker s3:ListBucketMultipartUploads and s3:AbortMultipartUpload, or the bucket a lifecycle rule",
-			zap.String("job", string(j.ID)), zap.Error(err))
-	}
 }

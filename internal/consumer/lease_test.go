@@ -231,14 +231,3 @@ func TestHandedBackJobsAreNotCrashes(t *testing.T) {
 	h.submit("a")
 	require.Equal(t, job.OutcomeCompleted, h.event("a").Data.Status)
 }
-
-func TestLeaseIsLostByTheClock(t *testing.T) {
-	t.Parallel()
-	h := newHarness(t)
-	l := pull.NewLease(t.Context(), pull.Message{Msg: &nats.Msg{Reply: "nobody.answers"}, Since: time.Now()}, h.nc, 90*time.Millisecond)
-	defer l.Release()
-	require.NoError(t, l.Held())
-	<-l.Context().Done()
-	require.ErrorIs(t, context.Cause(l.Context()), pull.ErrLeaseLost)
-	require.ErrorIs(t, l.Held(), pull.ErrLeaseLost)
-}

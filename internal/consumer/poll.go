@@ -60,7 +60,7 @@ func (w *Worker) checkDeadline(d *delivery, j *job.Job, err error) error {
 	case d.work.Err() != nil:
 		return d.stopped()
 	case err != nil:
-		return asJobError(err).WaitAtLeast(running.RetryAfter)
+		return job.AsError(err).WaitAtLeast(running.RetryAfter)
 	}
 	switch verdict {
 	case job.Unknown:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
+	"go.uber.org/zap"
 )
 
 // result is a job's result in the store.
@@ -51,19 +52,11 @@ func (w *Worker) transfer(d *delivery, j *job.Job, answer job.Answer) (result, e
 	return stored, nil
 }
 
-// orStopped is why the work has ended, if it has, and err otherwise.
-func orStopped(d *delivery, err error) error {
-	if d.work.Err() != nil {
-		return d.stopped()
-	}
-	return err
-}
-
 // countFailure notes in the job what went wrong: further failures are judged by
 // it.
 func countFailure(j *job.Job, err error) {
 	j.Transfers++
-	known := asJobError(err)
+	known := job.AsError(err)
 	switch {
 	case known.Class == job.ClassWrongLength:
 		j.WrongLengths++
@@ -97,32 +90,33 @@ func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) 
 	return stored, err
 }
 
-func (w *Worker) storePayload(ctx context.Context, j job.Job, payload job.Payload) ([]job.Object, error) {
-	defer w.transfers.Release()
-	if payload.Kind() == job.KindBinary { // the kind of any other is certain only at its end
-		if object := w.existing(ctx, j, "result", payload); object != nil {
-			return []job.Object{*object}, nil
+// abortUploads removes the uploads of workers that were lost with the job. It is
+// best effort: the job's success does not depend on it.
+func (w *Worker) abortUploads(ctx context.Context, j job.Job) {
+	backoff := transferBackoff.BackOff()
+	err := w.store.AbortUploads(ctx, j)
+	for attempt := 1; err != nil && attempt < transferAttempts && !isPermanent(err); attempt++ {
+		select {
+		case <-time.After(backoff.NextBackOff()):
+		case <-ctx.Done():
 		}
+		err = w.store.AbortUploads(ctx, j)
 	}
-	defer since(w.metrics.transfer, time.Now())
-	ctx, span := w.step(ctx, "store payload")
-	object, err := w.put(ctx, j, "result", payload)
-	describeObject(span, &object, err)
-	if err != nil {
-		return nil, err
+	if err != nil && ctx.Err() == nil {
+		w.log.Warn("uploads of a lost worker may be left behind; give the worker s3:ListBucketMultipartUploads and s3:AbortMultipartUpload, or the bucket a lifecycle rule",
+			zap.String("job", string(j.ID)), zap.Error(err))
 	}
-	return []job.Object{object}, nil
 }
 
-// put stores a source and counts its bytes, while they come and when it is whole.
-func (w *Worker) put(ctx context.Context, j job.Job, name string, src job.Source) (job.Object, error) {
-	tracked, end := w.inFlight.track(j.ID, name, src)
-	defer end()
-	object, err := w.store.Put(ctx, j, name, tracked)
-	if err == nil {
-		w.metrics.bytes.Add(float64(object.Size))
+// isPermanent reports whether another try at once is of no use, or not wanted.
+func isPermanent(err error) bool {
+	known := job.AsError(err)
+	switch known.Class {
+	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused:
+		return true
+	default:
+		return known.RetryAfter > 0
 	}
-	return object, err
 }
 
 // maxEventBytes is the largest event that is published with its objects in it.

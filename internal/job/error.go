@@ -122,13 +122,17 @@ func (e *Error) Error() string {
 // Unwrap returns what happened, nil where the API alone said so.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ClassOf returns the class of err, or of the [Error] that it wraps.
-func ClassOf(err error) Class {
+// AsError returns the [Error] that err is or wraps. An error that nobody has
+// classified becomes one that lets the job wait.
+func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Class
+		return e
 	}
-	return ClassUnavailable
+	return &Error{Err: err}
 }
+
+// ClassOf returns the class of err, or of the [Error] that it wraps.
+func ClassOf(err error) Class { return AsError(err).Class }
 
 // IsPermanent reports whether err ends its job.
 func IsPermanent(err error) bool { return ClassOf(err) == ClassPermanent }
