@@ -3,12 +3,13 @@ package config
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jobferry/jobferry/internal/fetch"
+	"github.com/jobferry/jobferry/internal/fetch/ssrf"
 )
 
 var (
@@ -41,16 +42,8 @@ func parseNATSURLs(raw string) (string, error) {
 }
 
 func parseHTTPURL(raw string) (string, error) {
-	parsed, err := url.Parse(raw)
-	switch {
-	case err != nil, parsed.Hostname() == "", parsed.Scheme != "https" && parsed.Scheme != "http":
-		return raw, errors.New("must be a URL such as https://api.gonitro.dev")
-	case parsed.User != nil:
-		return raw, errors.New("must be a URL without user and password; credentials have settings of their own")
-	case parsed.RawQuery != "" || parsed.ForceQuery || parsed.Fragment != "":
-		return raw, errors.New("must be a URL without query and fragment")
-	}
-	return raw, nil
+	_, err := fetch.ParseBaseURL(raw)
+	return raw, err
 }
 
 func parseListenAddr(raw string) (string, error) {
@@ -64,29 +57,9 @@ func parseListenAddr(raw string) (string, error) {
 	return raw, nil
 }
 
-// parseHostGlob checks a host name, an address or a glob, with an optional
-// port. Which hosts it matches is for the client of the API to say.
 func parseHostGlob(raw string) (string, error) {
-	host := raw
-	if bare := strings.TrimSuffix(strings.TrimPrefix(raw, "["), "]"); isAddr(bare) {
-		return raw, nil
-	}
-	if at := strings.LastIndexByte(raw, ':'); at >= 0 {
-		if port, err := strconv.ParseUint(raw[at+1:], 10, 16); err != nil || port == 0 {
-			return raw, errNoHost
-		}
-		host = strings.TrimSuffix(strings.TrimPrefix(raw[:at], "["), "]")
-	}
-	if isAddr(host) {
-		return raw, nil
-	}
-	if _, err := path.Match(host, ""); err != nil || host == "" || strings.ContainsAny(host, "/@:#? \t") {
+	if _, err := ssrf.ParsePattern(raw); err != nil {
 		return raw, errNoHost
 	}
 	return raw, nil
-}
-
-func isAddr(s string) bool {
-	_, err := netip.ParseAddr(s)
-	return err == nil
 }

@@ -1,5 +1,7 @@
 package config
 
+import "github.com/jobferry/jobferry/internal/fetch"
+
 // Check is a rule about more than one setting of a section, or about more than
 // the setting itself says. Apply reports by calling wrong with the variable to
 // look at and what would be right; what is wrong already it need not know.
@@ -46,16 +48,8 @@ func checkAPI(c Config, wrong func(variable, right string)) {
 	if !a.Token.IsZero() && a.TokenFile != "" {
 		wrong("NITRO_API_TOKEN_FILE", "must not be set beside NITRO_API_TOKEN: set one of the two")
 	}
-	switch hasID := a.ClientID != ""; {
-	case hasToken && (hasID || hasSecret):
-		wrong("NITRO_API_TOKEN", "must not be set beside client credentials: set NITRO_CLIENT_ID and NITRO_CLIENT_SECRET, or NITRO_API_TOKEN")
-	case hasToken:
-	case !hasID && !hasSecret:
-		wrong("NITRO_CLIENT_ID", "must be set, together with NITRO_CLIENT_SECRET; or set NITRO_API_TOKEN instead")
-	case !hasID:
-		wrong("NITRO_CLIENT_ID", "must be set, because NITRO_CLIENT_SECRET is")
-	case !hasSecret:
-		wrong("NITRO_CLIENT_SECRET", "or NITRO_CLIENT_SECRET_FILE must be set, because NITRO_CLIENT_ID is")
+	if variable, right := fetch.CheckCredentials(a.ClientID != "", hasSecret, hasToken); variable != "" {
+		wrong(variable, right)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
+	"github.com/jobferry/jobferry/internal/fetch/auth"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 	"github.com/jobferry/jobferry/internal/sink"
@@ -53,12 +54,12 @@ func fetchConfig(cfg config.Config) fetch.Config {
 }
 
 // credential returns nil when neither form is set.
-func credential(value secret.String, file string) fetch.Credential {
+func credential(value secret.String, file string) auth.Credential {
 	switch {
 	case file != "":
-		return fetch.FileCredential(file)
+		return auth.FileCredential(file)
 	case !value.IsZero():
-		return fetch.FixedCredential(value)
+		return auth.FixedCredential(value)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
+	"github.com/jobferry/jobferry/internal/fetch/auth"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/retry"
 	"github.com/jobferry/jobferry/internal/secret"
@@ -126,7 +127,7 @@ func TestCredentialsAreThoseOfTheSettings(t *testing.T) {
 
 // requireCredential wants no credential at all, not an empty one, where want
 // is empty: the API's client takes any for a credential that is set.
-func requireCredential(t *testing.T, want string, have fetch.Credential) {
+func requireCredential(t *testing.T, want string, have auth.Credential) {
 	t.Helper()
 	if want == "" {
 		require.Nil(t, have)

@@ -1,19 +1,22 @@
 package fetch
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/jobferry/jobferry/internal/fetch/answer"
+	"github.com/jobferry/jobferry/internal/fetch/auth"
+	"github.com/jobferry/jobferry/internal/fetch/download"
+	"github.com/jobferry/jobferry/internal/fetch/ssrf"
+	"github.com/jobferry/jobferry/internal/fetch/watchdog"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -29,18 +32,15 @@ const maxHeaderBytes = 256 << 10
 // concurrent use. The two never share a connection, a header or a redirect:
 // the token stays with the API.
 type Client struct {
-	cfg     Config
-	base    *url.URL
-	log     *zap.Logger
-	metrics *metrics
-	guard   *guard
-	tokens  tokens
-	api     *http.Client
-	files   *http.Client
-	windows sync.Pool // of *bufio.Reader, windowBytes each
-	lists   *budget   // of the files that answers hold
-
-	overhead int64 // maxOverhead
+	cfg       Config
+	base      *url.URL
+	log       *zap.Logger
+	metrics   *metrics
+	tokens    auth.Tokens
+	api       *http.Client
+	files     *http.Client
+	answers   *answer.Reader
+	downloads *download.Opener
 }
 
 // New returns a client for a valid configuration. It makes no request.
@@ -51,11 +51,11 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Client, error
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	base, err := parseBase(cfg.BaseURL)
+	base, err := ParseBaseURL(cfg.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	guard, err := newGuard(cfg.ResultHosts)
+	guard, err := ssrf.New(cfg.ResultHosts)
 	if err != nil {
 		return nil, err
 	}
@@ -63,12 +63,17 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Client, error
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of the job API: %w", err)
 	}
-	c := &Client{cfg: cfg.withDefaults(), base: base, log: log, metrics: metrics, guard: guard, lists: newBudget(), overhead: maxOverhead}
-	c.windows.New = func() any { return bufio.NewReaderSize(nil, windowBytes) }
-	c.api, c.files = c.apiClient(), c.fileClient()
-	c.tokens = newCachedTokens(c.fetchToken)
+	cfg = cfg.withDefaults()
+	c := &Client{cfg: cfg, base: base, log: log, metrics: metrics, answers: answer.NewReader(answer.Limits{Result: cfg.MaxResultBytes})}
+	c.api, c.files = c.apiClient(), c.fileClient(guard, newDialer())
+	c.tokens = auth.ClientCredentials(cfg.ClientID, cfg.ClientSecret, c.postForToken)
 	if cfg.Token != nil {
-		c.tokens = fixedToken{cfg.Token}
+		c.tokens = auth.FixedToken(cfg.Token)
+	}
+	c.downloads = &download.Opener{
+		Client: c.files, Check: guard.Check, UserAgent: userAgent,
+		MaxBytes: cfg.MaxResultBytes, IdleLimit: cfg.IdleLimit, StallLimit: cfg.StallLimit, RenewDelay: cfg.RenewDelay, MinRate: c.minRate(),
+		Resumed: metrics.resumes, Renewed: metrics.renewals,
 	}
 	return c, nil
 }
@@ -84,8 +89,9 @@ func (c *Client) Close() {
 // hold for it as everywhere, because the operator names the API; over https a
 // proxy sees a tunnel and no token.
 func (c *Client) apiClient() *http.Client {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
-	t := c.transport(dialer.DialContext)
+	dialer := newDialer()
+	t := c.transport()
+	t.DialContext = dialer.DialContext
 	t.Proxy = http.ProxyFromEnvironment
 	return &http.Client{
 		Transport:     t,
@@ -93,32 +99,22 @@ func (c *Client) apiClient() *http.Client {
 	}
 }
 
-// fileClient knows no proxy: a proxy resolves and dials for itself, where the
-// guard cannot see it. It leaves bytes as they are sent.
-func (c *Client) fileClient() *http.Client {
-	t := c.transport(c.guard.dial)
+// fileClient requests nothing but what the guard allows. It leaves bytes as they
+// are sent.
+func (c *Client) fileClient(guard *ssrf.Guard, dialer net.Dialer) *http.Client {
+	t := c.transport()
 	t.DisableCompression = true
-	return &http.Client{
-		Transport: t,
-		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			if len(via) > maxRedirects {
-				return blocked(req.URL, fmt.Sprintf("it comes after more than %d redirects", maxRedirects))
-			}
-			// net/http puts the signed URL here.
-			req.Header.Del("Referer")
-			return c.guard.check(req.URL)
-		},
-	}
+	return guard.Client(t, dialer)
 }
 
-// dialFunc opens connections for a transport.
-type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+func newDialer() net.Dialer {
+	return net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
+}
 
 // transport is what both sides have in common. Each has its own: a connection
 // pool that both used could lend the API's connections to a result's URL.
-func (c *Client) transport(dial dialFunc) *http.Transport {
+func (c *Client) transport() *http.Transport {
 	return &http.Transport{
-		DialContext:            dial,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxIdleConnsPerHost:    c.cfg.IdleConns,
@@ -131,8 +127,8 @@ func (c *Client) transport(dial dialFunc) *http.Transport {
 }
 
 // call makes an authorized GET. A token that is refused is replaced once.
-func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*response, error) {
-	token, err := c.tokens.get(ctx)
+func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*watchdog.Response, error) {
+	token, err := c.tokens.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +136,8 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*respons
 	if err != nil || r.StatusCode != http.StatusUnauthorized {
 		return r, err
 	}
-	r.drain()
-	fresh, err := c.tokens.renew(ctx, token)
+	r.Drain()
+	fresh, err := c.tokens.Renew(ctx, token)
 	if err != nil {
 		return nil, err
 	}
@@ -150,32 +146,35 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*respons
 		if err != nil || r.StatusCode != http.StatusUnauthorized {
 			return r, err
 		}
-		r.drain()
+		r.Drain()
 	}
-	return nil, &job.Error{Class: job.ClassRefused, By: job.API, Err: fmt.Errorf("the job API refuses the token with 401; %s", c.tokens.advice())}
+	return nil, &job.Error{Class: job.ClassRefused, By: job.API, Err: fmt.Errorf("the job API refuses the token with 401; %s", c.tokens.Advice())}
 }
 
 // get makes one authorized request.
-func (c *Client) get(ctx context.Context, e endpoint, token secret.String, path []string) (*response, error) {
+func (c *Client) get(ctx context.Context, e endpoint, token secret.String, path []string) (*watchdog.Response, error) {
 	header := http.Header{"Authorization": {"Bearer " + token.Reveal()}}
 	r, err := c.send(ctx, e, http.MethodGet, header, nil, path...)
 	if err != nil {
-		return nil, during("ask the job API", err)
+		return nil, answer.During("ask the job API", err)
 	}
 	return r, nil
 }
 
-// pace is what is asked of every source.
-func (c *Client) pace() pace { return pace{rate: c.cfg.MinRate, window: c.cfg.RateWindow} }
+// postForToken is the [auth.Post] of the API.
+func (c *Client) postForToken(ctx context.Context, body []byte) (*watchdog.Response, error) {
+	header := http.Header{"Content-Type": {"application/json"}}
+	return c.send(ctx, endpointToken, http.MethodPost, header, body, "oauth", "token")
+}
 
 // send makes one request of the API and counts it.
-func (c *Client) send(ctx context.Context, e endpoint, method string, header http.Header, body []byte, path ...string) (*response, error) {
+func (c *Client) send(ctx context.Context, e endpoint, method string, header http.Header, body []byte, path ...string) (*watchdog.Response, error) {
 	header.Set("Accept", "application/json")
 	header.Set("User-Agent", userAgent)
 	began := time.Now()
-	r, err := send(ctx, c.api, request{
-		method: method, url: c.base.JoinPath(path...), header: header, body: body,
-		openLimit: c.cfg.RequestTimeout, idleLimit: c.cfg.IdleLimit, pace: c.pace(),
+	r, err := watchdog.Send(ctx, c.api, watchdog.Request{
+		Method: method, URL: c.base.JoinPath(path...), Header: header, Body: body,
+		OpenLimit: c.cfg.RequestTimeout, IdleLimit: c.cfg.IdleLimit, MinRate: c.minRate(),
 	})
 	if err != nil {
 		c.metrics.observe(e, codeError, time.Since(began))
@@ -183,4 +182,9 @@ func (c *Client) send(ctx context.Context, e endpoint, method string, header htt
 	}
 	c.metrics.observe(e, codeLabel(r.StatusCode), time.Since(began))
 	return r, nil
+}
+
+// minRate is asked of every source.
+func (c *Client) minRate() watchdog.MinRate {
+	return watchdog.MinRate{Rate: c.cfg.MinRate, Window: c.cfg.RateWindow}
 }

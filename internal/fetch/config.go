@@ -1,10 +1,14 @@
 package fetch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
 	"time"
+
+	"github.com/jobferry/jobferry/internal/fetch/auth"
+	"github.com/jobferry/jobferry/internal/fetch/ssrf"
 )
 
 // The defaults of the settings that an operator does not see.
@@ -28,9 +32,9 @@ type Config struct {
 	// ClientID and ClientSecret are client credentials (NITRO_CLIENT_ID,
 	// NITRO_CLIENT_SECRET). Either they or Token are set.
 	ClientID     string
-	ClientSecret Credential
+	ClientSecret auth.Credential
 	// Token is a fixed bearer token (NITRO_API_TOKEN).
-	Token Credential
+	Token auth.Credential
 	// ResultHosts are the only hosts that results may come from
 	// (WORKER_RESULT_HOSTS): host names, addresses or globs, each with an
 	// optional port. A star matches dots too. Empty: any public host, over
@@ -52,10 +56,10 @@ type Config struct {
 	// MinRate is how many bytes a second a source has to bring on average over
 	// each RateWindow; 1 KiB/s over a minute by default, the numbers that
 	// people give curl (--speed-limit, --speed-time) and git
-	// (http.lowSpeedLimit) for a line that is as good as dead. All 16 slots of
-	// a pod stay above it on a line of 0.2 Mbit/s. A slower download is taken
-	// up on another connection, and waits after the third; a slower answer of
-	// the API waits at once.
+	// (http.lowSpeedLimit) for a dead line. All 16 slots of
+	// a pod stay above it on a line of 0.2 Mbit/s. A slower download is resumed
+	// on another connection, and waits after the third; a slower answer of the
+	// API waits at once.
 	MinRate    int64
 	RateWindow time.Duration
 	// RenewDelay is the wait before a second fresh URL is asked for; it
@@ -68,29 +72,25 @@ type Config struct {
 
 // withDefaults fills in what was left at zero.
 func (c Config) withDefaults() Config {
-	c.MaxResultBytes = orDefault(c.MaxResultBytes, defaultMaxResultBytes)
-	c.RequestTimeout = orDefault(c.RequestTimeout, defaultRequestTimeout)
-	c.IdleLimit = orDefault(c.IdleLimit, defaultIdleLimit)
-	c.StallLimit = orDefault(c.StallLimit, min(defaultStallLimit, c.IdleLimit))
-	c.RenewDelay = orDefault(c.RenewDelay, defaultRenewDelay)
-	c.IdleConns = orDefault(c.IdleConns, defaultIdleConns)
-	c.MinRate = orDefault(c.MinRate, defaultMinRate)
-	c.RateWindow = orDefault(c.RateWindow, defaultRateWindow)
+	c.MaxResultBytes = cmp.Or(c.MaxResultBytes, defaultMaxResultBytes)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, defaultRequestTimeout)
+	c.IdleLimit = cmp.Or(c.IdleLimit, defaultIdleLimit)
+	c.StallLimit = cmp.Or(c.StallLimit, min(defaultStallLimit, c.IdleLimit))
+	c.RenewDelay = cmp.Or(c.RenewDelay, defaultRenewDelay)
+	c.IdleConns = cmp.Or(c.IdleConns, defaultIdleConns)
+	c.MinRate = cmp.Or(c.MinRate, defaultMinRate)
+	c.RateWindow = cmp.Or(c.RateWindow, defaultRateWindow)
 	return c
-}
-
-func orDefault[T int | int64 | time.Duration](value, fallback T) T {
-	if value == 0 {
-		return fallback
-	}
-	return value
 }
 
 // Validate reports everything that is wrong with the configuration. It reads
 // the credentials, so that a missing file shows at once.
 func (c Config) Validate() error {
-	_, baseErr := parseBase(c.BaseURL)
-	_, guardErr := newGuard(c.ResultHosts)
+	_, baseErr := ParseBaseURL(c.BaseURL)
+	if baseErr != nil {
+		baseErr = fmt.Errorf("NITRO_API_URL %w", baseErr)
+	}
+	_, guardErr := ssrf.New(c.ResultHosts)
 	c = c.withDefaults()
 	return errors.Join(
 		baseErr,
@@ -114,47 +114,53 @@ func positive[T int | int64 | time.Duration](what string, value T) error {
 	return fmt.Errorf("%s is %v; it must be positive", what, value)
 }
 
-// validateCredentials wants one way to be authorized, and only one: with two, a
-// stale token could hide that the other has been set up well.
 func (c Config) validateCredentials() error {
-	hasClient := c.ClientID != "" || c.ClientSecret != nil
-	switch {
-	case hasClient && c.Token != nil:
-		return errors.New("NITRO_API_TOKEN and NITRO_CLIENT_ID with NITRO_CLIENT_SECRET are both set; set one of the two")
-	case c.Token != nil:
+	if variable, want := CheckCredentials(c.ClientID != "", c.ClientSecret != nil, c.Token != nil); variable != "" {
+		return errors.New(variable + " " + want)
+	}
+	if c.Token != nil {
 		return readable("NITRO_API_TOKEN", c.Token)
-	case !hasClient:
-		return errors.New("no credentials; set NITRO_CLIENT_ID and NITRO_CLIENT_SECRET, or NITRO_API_TOKEN")
-	case c.ClientID == "":
-		return errors.New("NITRO_CLIENT_SECRET is set and NITRO_CLIENT_ID is not; set both")
-	case c.ClientSecret == nil:
-		return errors.New("NITRO_CLIENT_ID is set and NITRO_CLIENT_SECRET is not; set both")
 	}
 	return readable("NITRO_CLIENT_SECRET", c.ClientSecret)
 }
 
-// readable names the variable whose credential cannot be read.
-func readable(variable string, credential Credential) error {
+// CheckCredentials returns the setting that is wrong and what it must be, or
+// nothing if there is one way to be authorized, and only one. With two, a stale
+// token could hide that the client credentials are wrong.
+func CheckCredentials(hasID, hasSecret, hasToken bool) (variable, want string) {
+	switch {
+	case hasToken && (hasID || hasSecret):
+		return "NITRO_API_TOKEN", "must not be set beside client credentials: set NITRO_CLIENT_ID and NITRO_CLIENT_SECRET, or NITRO_API_TOKEN"
+	case hasToken || hasID && hasSecret:
+		return "", ""
+	case hasID:
+		return "NITRO_CLIENT_SECRET", "or NITRO_CLIENT_SECRET_FILE must be set, because NITRO_CLIENT_ID is"
+	case hasSecret:
+		return "NITRO_CLIENT_ID", "must be set, because NITRO_CLIENT_SECRET is"
+	default:
+		return "NITRO_CLIENT_ID", "must be set, together with NITRO_CLIENT_SECRET; or set NITRO_API_TOKEN instead"
+	}
+}
+
+// readable names the variable of a credential that cannot be read.
+func readable(variable string, credential auth.Credential) error {
 	if _, err := credential.Reread(); err != nil {
 		return fmt.Errorf("%s: %w", variable, err)
 	}
 	return nil
 }
 
-// parseBase reads the API's address. A value that may hold a secret is not
-// repeated in the error.
-func parseBase(raw string) (*url.URL, error) {
-	const right = "NITRO_API_URL must be a URL such as https://api.gonitro.dev"
+// ParseBaseURL reads the API's address. Its error says what the address must be.
+// It does not repeat the address, which may hold a secret.
+func ParseBaseURL(raw string) (*url.URL, error) {
 	base, err := url.Parse(raw)
 	switch {
-	case err != nil:
-		return nil, errors.New(right + "; its value cannot be parsed")
+	case err != nil, base.Hostname() == "", base.Scheme != "https" && base.Scheme != "http":
+		return nil, errors.New("must be a URL such as https://api.gonitro.dev")
 	case base.User != nil:
-		return nil, errors.New(right + ", without user and password; set NITRO_API_TOKEN or NITRO_CLIENT_ID instead")
+		return nil, errors.New("must be a URL without user and password; credentials have settings of their own")
 	case base.RawQuery != "" || base.ForceQuery || base.Fragment != "":
-		return nil, errors.New(right + ", without query and fragment")
-	case base.Scheme != "https" && base.Scheme != "http", base.Hostname() == "":
-		return nil, fmt.Errorf("%s; it is %q", right, raw)
+		return nil, errors.New("must be a URL without query and fragment")
 	}
 	return base, nil
 }

@@ -9,11 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/jobferry/jobferry/internal/fetch/auth"
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/secret"
 )
 
 func validConfig() Config {
-	return Config{BaseURL: "https://api.gonitro.dev", Token: FixedCredential(secret.New("x"))}
+	return Config{BaseURL: "https://api.gonitro.dev", Token: auth.FixedCredential(secret.New("x"))}
 }
 
 func TestConfigIsValidWithDefaults(t *testing.T) {
@@ -33,23 +35,10 @@ func TestConfigIsValidWithDefaults(t *testing.T) {
 
 func TestConfigProblems(t *testing.T) {
 	t.Parallel()
-	value := FixedCredential(secret.New("hunter2"))
 	for want, change := range map[string]func(*Config){
-		`it is ""`:                             func(c *Config) { c.BaseURL = "" },
-		`it is "api.test"`:                     func(c *Config) { c.BaseURL = "api.test" },
-		`it is "ftp://a"`:                      func(c *Config) { c.BaseURL = "ftp://a" },
-		`it is "https://:443"`:                 func(c *Config) { c.BaseURL = "https://:443" },
-		"cannot be parsed":                     func(c *Config) { c.BaseURL = "https://u:hunter2@a:b/" },
-		"without user":                         func(c *Config) { c.BaseURL = "https://u:hunter2@a/" },
-		"without query":                        func(c *Config) { c.BaseURL = "https://a/?signature=hunter2" },
-		"and fragment":                         func(c *Config) { c.BaseURL = "https://a/#hunter2" },
-		"are both set":                         func(c *Config) { c.ClientID, c.ClientSecret = "id", value },
-		"no credentials":                       func(c *Config) { c.Token = nil },
-		"NITRO_CLIENT_ID is not":               func(c *Config) { c.Token, c.ClientSecret = nil, value },
-		"NITRO_CLIENT_SECRET is not":           func(c *Config) { c.Token, c.ClientID = nil, "id" },
-		"NITRO_API_TOKEN: the secret is empty": func(c *Config) { c.Token = FixedCredential(secret.String{}) },
+		"NITRO_API_TOKEN: the secret is empty": func(c *Config) { c.Token = auth.FixedCredential(secret.String{}) },
 		"NITRO_CLIENT_SECRET: read the secret file": func(c *Config) {
-			c.Token, c.ClientID, c.ClientSecret = nil, "id", FileCredential("/does/not/exist")
+			c.Token, c.ClientID, c.ClientSecret = nil, "id", auth.FileCredential("/does/not/exist")
 		},
 		`WORKER_RESULT_HOSTS: "a b"`: func(c *Config) { c.ResultHosts = []string{"a b"} },
 		"the largest result is -1":   func(c *Config) { c.MaxResultBytes = -1 },
@@ -61,21 +50,65 @@ func TestConfigProblems(t *testing.T) {
 		"of the rate is -1s":         func(c *Config) { c.RateWindow = -time.Second },
 		"idle connections is -1":     func(c *Config) { c.IdleConns = -1 },
 	} {
-		cfg := validConfig()
-		change(&cfg)
-		err := cfg.Validate()
-		require.ErrorContains(t, err, want)
-		requireNoSecret(t, err)
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			cfg := validConfig()
+			change(&cfg)
+			requireProblem(t, cfg, want)
+		})
+	}
+}
 
-		_, err = New(cfg, zap.NewNop(), prometheus.NewRegistry())
-		require.ErrorContains(t, err, want)
+func requireProblem(t *testing.T, cfg Config, want string) {
+	t.Helper()
+	err := cfg.Validate()
+	require.ErrorContains(t, err, want)
+	fetchtest.RequireNoSecret(t, err)
+
+	_, err = New(cfg, zap.NewNop(), prometheus.NewRegistry())
+	require.ErrorContains(t, err, want)
+}
+
+func TestBaseURLsThatAreWrong(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]string{
+		"": "such as", "api.test": "such as", "ftp://a": "such as", "https://:443": "such as", "https://u:hunter2@a:b/": "such as",
+		"https://u:hunter2@a/": "without user", "https://a/?signature=hunter2": "without query", "https://a/#hunter2": "and fragment",
+	} {
+		t.Run(raw, func(t *testing.T) {
+			t.Parallel()
+			cfg := validConfig()
+			cfg.BaseURL = raw
+			requireProblem(t, cfg, "NITRO_API_URL must be a URL ")
+			requireProblem(t, cfg, want)
+		})
+	}
+}
+
+// There is one way to be authorized, and only one.
+func TestCredentialsThatAreWrong(t *testing.T) {
+	t.Parallel()
+	value := auth.FixedCredential(secret.New("hunter2"))
+	for want, change := range map[string]func(*Config){
+		"NITRO_API_TOKEN must not be set beside":                            func(c *Config) { c.ClientID, c.ClientSecret = "id", value },
+		"NITRO_API_TOKEN must not be set beside client credentials: set":    func(c *Config) { c.ClientID = "id" },
+		"NITRO_CLIENT_ID must be set, together":                             func(c *Config) { c.Token = nil },
+		"NITRO_CLIENT_ID must be set, because NITRO_CLIENT_SECRET is":       func(c *Config) { c.Token, c.ClientSecret = nil, value },
+		"NITRO_CLIENT_SECRET or NITRO_CLIENT_SECRET_FILE must be set, beca": func(c *Config) { c.Token, c.ClientID = nil, "id" },
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			cfg := validConfig()
+			change(&cfg)
+			requireProblem(t, cfg, want)
+		})
 	}
 }
 
 func TestConfigReportsAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	err := Config{BaseURL: "x", ResultHosts: []string{"[", "a:b"}, IdleLimit: -1}.Validate()
-	for _, want := range []string{"NITRO_API_URL", "no credentials", `"["`, `"a:b"`, "idle limit"} {
+	for _, want := range []string{"NITRO_API_URL", "NITRO_CLIENT_ID", `"["`, `"a:b"`, "idle limit"} {
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -116,8 +149,8 @@ func TestMetricsStartAtZero(t *testing.T) {
 
 	// No status code, not even one that does not exist, adds a series.
 	for code := range 1000 {
-		client.api.Transport = replies(code, "")
-		_, _ = client.Status(t.Context(), testID)
+		client.api.Transport = fetchtest.Replies(code, "")
+		_, _ = client.Status(t.Context(), fetchtest.ID)
 	}
 	require.Equal(t, want, series())
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -40,7 +41,7 @@ func TestDownload(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write([]byte("as sent"))
 	})
-	source, err := newClient(t, "https://api.test").Open(t.Context(), testID, 0, fileAt(host, "/out/Image.PNG"))
+	source, err := newClient(t, "https://api.test").Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/out/Image.PNG"))
 	require.NoError(t, err)
 	require.EqualValues(t, 7, source.Size())
 	require.Equal(t, "image/png", source.ContentType())
@@ -52,7 +53,7 @@ func TestDownload(t *testing.T) {
 	require.Equal(t, http.MethodGet, got.Method)
 	require.Equal(t, "identity", got.Header.Get("Accept-Encoding"))
 	require.Empty(t, got.Header.Get("Authorization"), "the token stays with the API")
-	require.NotContains(t, fmt.Sprint(got.Header), testToken)
+	require.NotContains(t, fmt.Sprint(got.Header), fetchtest.Token)
 	require.Equal(t, "X-Amz-Signature=hunter2", got.URL.RawQuery)
 }
 
@@ -72,7 +73,7 @@ func TestDownloadOfUnknownLengthAndOfNothing(t *testing.T) {
 		size    int64
 		content string
 	}{"/empty": {0, ""}, "/chunked": {-1, "onetwo"}} {
-		source, err := client.Open(t.Context(), testID, 0, fileAt(host, path))
+		source, err := client.Open(t.Context(), fetchtest.ID, 0, fileAt(host, path))
 		require.NoError(t, err)
 		require.Equal(t, want.size, source.Size())
 		content, err := readAll(source, nil)
@@ -93,30 +94,33 @@ func TestContentTypeAndExtensionOfADownload(t *testing.T) {
 		{"", "", "/dir.x/f", "application/octet-stream", ""},
 		{"", "", "", "application/octet-stream", ""},
 	} {
-		files := script(replies(200, "x", "Content-Type", c.host))
-		file := job.File{ContentType: c.api, URL: secret.New("https://files.test" + c.path + "?f=.exe")}
-		source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), testID, 0, file)
-		require.NoError(t, err)
-		require.Equal(t, c.contentType, source.ContentType(), c.path)
-		require.Equal(t, c.ext, source.Ext(), c.path)
-		require.NoError(t, source.Close())
+		t.Run(c.api+" "+c.host+" "+c.path, func(t *testing.T) {
+			t.Parallel()
+			files := script(fetchtest.Replies(200, "x", "Content-Type", c.host))
+			file := job.File{ContentType: c.api, URL: secret.New("https://files.test" + c.path + "?f=.exe")}
+			source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, file)
+			require.NoError(t, err)
+			require.Equal(t, c.contentType, source.ContentType(), c.path)
+			require.Equal(t, c.ext, source.Ext(), c.path)
+			require.NoError(t, source.Close())
+		})
 	}
 }
 
 func TestDownloadThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	limited := func(c *Config) { c.MaxResultBytes = 4 }
-	open := func(step transport) (string, error) {
-		return readAll(offline(t, nil, step, limited).Open(t.Context(), testID, 0, signedFile()))
+	open := func(step fetchtest.Transport) (string, error) {
+		return readAll(offline(t, nil, step, limited).Open(t.Context(), fetchtest.ID, 0, signedFile()))
 	}
 	_, err := open(sendsAll("12345"))
-	requireReason(t, err, job.ReasonResultTooLarge)
+	fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
 	content, err := open(sendsAll("1234"))
 	require.NoError(t, err)
 	require.Equal(t, "1234", content)
-	_, err = open(replies(200, "12345"))
-	requireReason(t, err, job.ReasonResultTooLarge)
-	content, err = open(replies(200, "1234"))
+	_, err = open(fetchtest.Replies(200, "12345"))
+	fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
+	content, err = open(fetchtest.Replies(200, "1234"))
 	require.NoError(t, err)
 	require.Equal(t, "1234", content)
 }
@@ -126,7 +130,7 @@ func TestDeclaredSizeIsNoReasonToFail(t *testing.T) {
 	size := int64(999)
 	file := signedFile()
 	file.DeclaredSize = &size
-	content, err := readAll(offline(t, nil, sendsAll("1234")).Open(t.Context(), testID, 0, file))
+	content, err := readAll(offline(t, nil, sendsAll("1234")).Open(t.Context(), fetchtest.ID, 0, file))
 	require.NoError(t, err)
 	require.Equal(t, "1234", content)
 }
@@ -142,7 +146,7 @@ func TestDownloadOverConnectionsThatBreak(t *testing.T) {
 		http.ServeContent(&dropping{ResponseWriter: w, left: 300 << 10}, r, "f.bin", time.Time{}, strings.NewReader(content))
 	})
 	client := newClient(t, "https://api.test")
-	source, err := client.Open(t.Context(), testID, 0, fileAt(host, "/f.bin"))
+	source, err := client.Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/f.bin"))
 	require.NoError(t, err)
 	require.EqualValues(t, len(content), source.Size())
 	got, err := readAll(source, nil)
@@ -186,7 +190,7 @@ func TestDownloadOverAConnectionThatStalls(t *testing.T) {
 		http.ServeContent(w, r, "f.bin", time.Time{}, strings.NewReader(content))
 	})
 	client := newClient(t, "https://api.test", func(c *Config) { c.StallLimit = 50 * time.Millisecond })
-	got, err := readAll(client.Open(t.Context(), testID, 0, fileAt(host, "/f.bin")))
+	got, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/f.bin")))
 	require.NoError(t, err)
 	require.Equal(t, content, got)
 }
@@ -202,7 +206,7 @@ func TestDownloadEndsWithItsContext(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	client := newClient(t, "https://api.test")
-	source, err := client.Open(ctx, testID, 0, fileAt(host, "/f"))
+	source, err := client.Open(ctx, fetchtest.ID, 0, fileAt(host, "/f"))
 	require.NoError(t, err)
 	_, err = io.ReadFull(source, make([]byte, 10))
 	require.NoError(t, err)
@@ -217,13 +221,13 @@ func TestDownloadEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, source.Close())
 
-	_, err = client.Open(ctx, testID, 0, fileAt(host, "/f"))
+	_, err = client.Open(ctx, fetchtest.ID, 0, fileAt(host, "/f"))
 	require.ErrorIs(t, err, stop)
 }
 
 func TestDownloadAfterClose(t *testing.T) {
 	t.Parallel()
-	source, err := offline(t, nil, sendsAll("1234")).Open(t.Context(), testID, 0, signedFile())
+	source, err := offline(t, nil, sendsAll("1234")).Open(t.Context(), fetchtest.ID, 0, signedFile())
 	require.NoError(t, err)
 	n, err := source.Read(nil)
 	require.NoError(t, err)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
+	"github.com/jobferry/jobferry/internal/fetch/watchdog"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -44,14 +46,14 @@ func (d *drip) Read(b []byte) (int, error) {
 }
 
 // drips is a host that answers so, to a request for a range as well.
-func drips(code int, first string, bytes int, every time.Duration, header ...string) transport {
+func drips(code int, first string, bytes int, every time.Duration, header ...string) fetchtest.Transport {
 	return func(req *http.Request) (*http.Response, error) {
 		code, header := code, header
 		if r := req.Header.Get("Range"); r != "" && code == http.StatusOK {
 			from := strings.TrimSuffix(strings.TrimPrefix(r, "bytes="), "-")
 			code, header = http.StatusPartialContent, append(header, "ETag", etag, "Content-Range", "bytes "+from+"-5368709119/5368709120")
 		}
-		return respond(code, &drip{ctx: req.Context(), first: strings.NewReader(first), bytes: bytes, every: every}, header...), nil
+		return fetchtest.Respond(code, &drip{ctx: req.Context(), first: strings.NewReader(first), bytes: bytes, every: every}, header...), nil
 	}
 }
 
@@ -66,21 +68,21 @@ func TestASourceThatDripsIsGivenUp(t *testing.T) {
 		return r, err
 	}
 	for name, c := range map[string]struct {
-		host     []transport
+		host     []fetchtest.Transport
 		requests int
 	}{
-		"a byte a second":             {[]transport{drips(200, "", 1, time.Second, fiveGiB...)}, maxSlow},
-		"a byte before each stall":    {[]transport{drips(200, "", 1, defaultStallLimit-time.Millisecond, fiveGiB...)}, maxSlow},
-		"1,023 bytes a second":        {[]transport{drips(200, "", 1023, time.Second, fiveGiB...)}, maxSlow},
-		"after a good start":          {[]transport{drips(200, strings.Repeat("x", 1<<20), 1, time.Second, fiveGiB...), drips(200, "", 1, time.Second)}, 1 + maxSlow},
-		"one byte on each connection": {[]transport{hangsUp}, 150},
+		"a byte a second":             {[]fetchtest.Transport{drips(200, "", 1, time.Second, fiveGiB...)}, maxSlow},
+		"a byte before each stall":    {[]fetchtest.Transport{drips(200, "", 1, defaultStallLimit-time.Millisecond, fiveGiB...)}, maxSlow},
+		"1,023 bytes a second":        {[]fetchtest.Transport{drips(200, "", 1023, time.Second, fiveGiB...)}, maxSlow},
+		"after a good start":          {[]fetchtest.Transport{drips(200, strings.Repeat("x", 1<<20), 1, time.Second, fiveGiB...), drips(200, "", 1, time.Second)}, 1 + maxSlow},
+		"one byte on each connection": {[]fetchtest.Transport{hangsUp}, 150},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			files := script(c.host...)
-			heal(t, nil, files, func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
-				requireUnavailable(t, err)
-				require.ErrorIs(t, err, errSlow)
+			resume(t, nil, files, func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+				fetchtest.RequireUnavailable(t, err)
+				require.ErrorIs(t, err, watchdog.ErrSlow)
 				require.LessOrEqual(t, took, 2*maxSlow*(defaultRateWindow+defaultStallLimit))
 				require.LessOrEqual(t, len(files.seen()), c.requests)
 				require.Greater(t, len(files.seen()), 1, "another connection is tried")
@@ -92,21 +94,21 @@ func TestASourceThatDripsIsGivenUp(t *testing.T) {
 func TestASourceThatDripsWithoutLengthOrRanges(t *testing.T) {
 	t.Parallel()
 	files := script(drips(200, "", 1, time.Second))
-	heal(t, nil, files, func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
-		requireUnavailable(t, err)
-		require.ErrorIs(t, err, errSlow)
+	resume(t, nil, files, func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+		fetchtest.RequireUnavailable(t, err)
+		require.ErrorIs(t, err, watchdog.ErrSlow)
 		require.LessOrEqual(t, took, defaultRateWindow+defaultStallLimit)
 	})
 }
 
-func TestASlowWindowIsHealed(t *testing.T) {
+func TestASlowWindowIsResumed(t *testing.T) {
 	t.Parallel()
 	slow := func(req *http.Request) (*http.Response, error) {
 		return drips(200, "", 1, time.Second, "ETag", etag, "Content-Length", "1000")(req)
 	}
 	content := strings.Repeat("x", 1000)
 	files := script(slow, sendsAll(content))
-	heal(t, nil, files, func(t *testing.T, got string, err error, took time.Duration, _ *Client) {
+	resume(t, nil, files, func(t *testing.T, got string, err error, took time.Duration, _ *Client) {
 		require.NoError(t, err)
 		require.Equal(t, content, got)
 		require.Equal(t, []string{"", "bytes=60-"}, ranges(files))
@@ -122,17 +124,17 @@ func TestWhatIsNotTooSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(req *http.Request) (*http.Response, error) {
 			body := &drip{ctx: req.Context(), first: strings.NewReader(""), bytes: 1 << 10, every: time.Second}
-			return respond(200, io.LimitReader(body, 1<<20), "ETag", etag, "Content-Length", strconv.Itoa(1<<20)), nil
+			return fetchtest.Respond(200, io.LimitReader(body, 1<<20), "ETag", etag, "Content-Length", strconv.Itoa(1<<20)), nil
 		}
 		files := script(slow)
-		got, err := readAll(offline(t, nil, files.RoundTrip).Open(t.Context(), testID, 0, signedFile()))
+		got, err := readAll(offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, signedFile()))
 		require.NoError(t, err)
 		require.Equal(t, content, got)
 		require.Len(t, files.seen(), 1)
 	})
 	synctest.Test(t, func(t *testing.T) {
 		files := script(sendsAll(content))
-		source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), testID, 0, signedFile())
+		source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, signedFile())
 		require.NoError(t, err)
 		for range 10 {
 			time.Sleep(time.Hour)
@@ -150,7 +152,7 @@ func TestAnAPIThatDripsIsGivenUp(t *testing.T) {
 	t.Parallel()
 	wide := strings.Repeat("x", 2*windowBytes)
 	for name, c := range map[string]struct {
-		api  transport
+		api  fetchtest.Transport
 		most time.Duration
 	}{
 		"text":               {drips(200, `{"status":"completed","result":"`+wide, 1, time.Second, "Content-Type", "application/json"), 2 * defaultRateWindow},
@@ -168,16 +170,16 @@ func TestAnAPIThatDripsIsGivenUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				client := offline(t, c.api, nil)
-				answer, err := client.Poll(t.Context(), testID)
+				answer, err := client.Poll(t.Context(), fetchtest.ID)
 				if err == nil && answer.Payload != nil {
 					_, err = io.Copy(io.Discard, answer.Payload)
-					require.ErrorIs(t, err, errSlow)
-					requireUnavailable(t, err)
+					require.ErrorIs(t, err, watchdog.ErrSlow)
+					fetchtest.RequireUnavailable(t, err)
 					require.NoError(t, answer.Close())
 				}
 				require.LessOrEqual(t, time.Since(began), c.most)
 				began = time.Now()
-				_, _ = client.Status(t.Context(), testID)
+				_, _ = client.Status(t.Context(), fetchtest.ID)
 				require.LessOrEqual(t, time.Since(began), 2*defaultRequestTimeout)
 			})
 		})
@@ -190,7 +192,7 @@ func TestATokenEndpointThatDripsIsGivenUp(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			api := tokenAPI(drips(code, `{"accessToken":"`, 1, time.Second), nil)
-			require.Error(t, second(offline(t, api, nil, clientCredentials).Poll(t.Context(), testID)))
+			require.Error(t, second(offline(t, api, nil, clientCredentials).Poll(t.Context(), fetchtest.ID)))
 			require.LessOrEqual(t, time.Since(began), defaultRequestTimeout)
 		})
 	}
@@ -203,7 +205,7 @@ func TestAFileHostWhoseErrorsDrip(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			client := offline(t, withFile().RoundTrip, drips(code, "", 1, time.Second))
-			_, err := client.Open(t.Context(), testID, 0, job.File{URL: secret.New(signedURL)})
+			_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(signedURL)})
 			require.Error(t, err)
 			require.LessOrEqual(t, time.Since(began), 4*defaultStallLimit+defaultIdleLimit, "%d", code)
 		})

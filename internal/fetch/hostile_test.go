@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobferry/jobferry/internal/fetch/answer"
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -30,39 +31,31 @@ type heapWatch struct {
 	left int // bytes to the next look
 }
 
-const lookEvery = 2 * mebibyte
+const lookEvery = 2 * fetchtest.Mebibyte
 
 func (h *heapWatch) Read(p []byte) (int, error) {
 	n, err := h.Reader.Read(p)
 	h.read.Add(int64(n))
 	if h.left -= n; h.left <= 0 {
 		h.left = lookEvery
-		h.peak.Store(max(h.peak.Load(), heap()))
+		h.peak.Store(max(h.peak.Load(), fetchtest.Heap()))
 	}
 	return n, err
-}
-
-// heap is what is in use after a collection.
-func heap() uint64 {
-	runtime.GC()
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc
 }
 
 // endless is a body that begins like this and goes on with a pattern for ever:
 // a thousand times longer than anything that is taken is as good as that.
 func endless(first, pattern string) io.Reader {
-	rest, _ := repeat(pattern, 1<<50)
+	rest, _ := fetchtest.Repeat(pattern, 1<<50)
 	return io.MultiReader(strings.NewReader(first), rest)
 }
 
 // The limits that the endless bodies of these tests run into. The overhead is
 // less than it is for users, so that the tests are fast.
 const (
-	testMostResult   = 8 * mebibyte
-	testMostOverhead = 8 * mebibyte
-	testMostHeap     = 4 * mebibyte
+	testMostResult   = 8 * fetchtest.Mebibyte
+	testMostOverhead = 8 * fetchtest.Mebibyte
+	testMostHeap     = 4 * fetchtest.Mebibyte
 )
 
 // hold polls, or downloads, with this body as the answer, reads all there is to
@@ -71,28 +64,28 @@ func hold(t *testing.T, code int, body io.Reader, contentType string, call func(
 	t.Helper()
 	watch := &heapWatch{Reader: body, peak: &atomic.Uint64{}, read: &atomic.Int64{}}
 	host := func(*http.Request) (*http.Response, error) {
-		return respond(code, watch, "Content-Type", contentType, "ETag", etag), nil
+		return fetchtest.Respond(code, watch, "Content-Type", contentType, "ETag", etag), nil
 	}
 	client := offline(t, host, host, func(c *Config) {
 		c.MaxResultBytes = testMostResult
 		c.IdleLimit = 200 * time.Millisecond
 	})
-	client.overhead = testMostOverhead
-	before := heap()
+	client.answers = answer.NewReader(answer.Limits{Result: testMostResult, Overhead: testMostOverhead})
+	before := fetchtest.Heap()
 	err := call(t.Context(), client)
 	require.Error(t, err)
-	requireNoSecret(t, err)
-	require.Less(t, max(watch.peak.Load(), heap()), before+testMostHeap)
+	fetchtest.RequireNoSecret(t, err)
+	require.Less(t, max(watch.peak.Load(), fetchtest.Heap()), before+testMostHeap)
 	require.Less(t, watch.read.Load(), int64(7*testMostResult), "an escape has up to six bytes for one")
 	return err
 }
 
 func pollAll(ctx context.Context, c *Client) error {
-	answer, err := c.Poll(ctx, testID)
+	answer, err := c.Poll(ctx, fetchtest.ID)
 	if err != nil || answer.Payload == nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, onlyReader{answer.Payload})
+	_, err = io.Copy(io.Discard, fetchtest.OnlyReader{Reader: answer.Payload})
 	return firstOf(err, answer.Close())
 }
 
@@ -103,14 +96,14 @@ func firstOf(first, second error) error {
 	return second
 }
 
-func statusOf(ctx context.Context, c *Client) error { return second(c.Status(ctx, testID)) }
+func statusOf(ctx context.Context, c *Client) error { return second(c.Status(ctx, fetchtest.ID)) }
 
 func openAll(ctx context.Context, c *Client) error {
-	source, err := c.Open(ctx, testID, 0, signedFile())
+	source, err := c.Open(ctx, fetchtest.ID, 0, signedFile())
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, onlyReader{source})
+	_, err = io.Copy(io.Discard, fetchtest.OnlyReader{Reader: source})
 	return firstOf(err, source.Close())
 }
 
@@ -145,9 +138,9 @@ func TestEndlessAnswersAreNotHeld(t *testing.T) { //nolint:paralleltest // it me
 		t.Run(name, func(t *testing.T) {
 			err := hold(t, http.StatusOK, endless(c.first, c.pattern), c.contentType, pollAll)
 			if c.want != "" {
-				requireReason(t, err, c.want)
+				fetchtest.RequireReason(t, err, c.want)
 			} else {
-				requireUnavailable(t, err)
+				fetchtest.RequireUnavailable(t, err)
 			}
 		})
 	}
@@ -169,25 +162,25 @@ func (m *manyFiles) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Files without end are held as far as maxFiles, and then let go of: 100,000 URLs
+// Files without end are held as far as the 100,000th, and then released: 100,000 URLs
 // of 50 bytes, with what is known of each.
 func TestFilesWithoutEndAreNotHeld(t *testing.T) { //nolint:paralleltest // it measures the process
-	const mostFiles = 40 * mebibyte
+	const mostFiles = 40 * fetchtest.Mebibyte
 	files := &manyFiles{}
 	body := io.MultiReader(strings.NewReader(`{"status":"completed","result":{"files":[`), files)
 	watch := &heapWatch{Reader: body, peak: &atomic.Uint64{}, read: &atomic.Int64{}}
 	client := offline(t, func(*http.Request) (*http.Response, error) {
-		return respond(http.StatusOK, watch, "Content-Type", "application/json"), nil
+		return fetchtest.Respond(http.StatusOK, watch, "Content-Type", "application/json"), nil
 	}, nil)
-	client.overhead = 30 * mebibyte
-	before := heap()
-	_, err := client.Poll(t.Context(), testID)
-	requireReason(t, err, job.ReasonResultTooLarge)
-	requireNoSecret(t, err)
-	require.Greater(t, files.n, 4*maxFiles)
+	client.answers = answer.NewReader(answer.Limits{Result: client.cfg.MaxResultBytes, Overhead: 30 * fetchtest.Mebibyte})
+	before := fetchtest.Heap()
+	_, err := client.Poll(t.Context(), fetchtest.ID)
+	fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
+	fetchtest.RequireNoSecret(t, err)
+	require.Greater(t, files.n, 400_000)
 	require.Less(t, watch.peak.Load(), before+mostFiles)
 	require.Greater(t, watch.peak.Load(), before+mostFiles/8, "or nothing has been measured")
-	require.Less(t, heap(), before+testMostHeap)
+	require.Less(t, fetchtest.Heap(), before+testMostHeap)
 }
 
 func TestEndlessErrorsAreNotHeld(t *testing.T) { //nolint:paralleltest // it measures the process
@@ -197,17 +190,17 @@ func TestEndlessErrorsAreNotHeld(t *testing.T) { //nolint:paralleltest // it mea
 		}
 	}
 	err := hold(t, http.StatusOK, endless(`{"status":"`, "x"), "application/json", statusOf)
-	requireUnavailable(t, err)
+	fetchtest.RequireUnavailable(t, err)
 	for _, code := range []int{200, 400, 500} {
 		_ = hold(t, code, endless(`{"accessToken":"`, "x"), "application/json", func(ctx context.Context, c *Client) error {
-			return second(offline(t, c.api.Transport.RoundTrip, nil, clientCredentials).Poll(ctx, testID))
+			return second(offline(t, c.api.Transport.RoundTrip, nil, clientCredentials).Poll(ctx, fetchtest.ID))
 		})
 	}
 }
 
 func TestEndlessDownloadsAreNotHeld(t *testing.T) { //nolint:paralleltest // it measures the process
 	err := hold(t, http.StatusOK, endless("", "x"), "application/pdf", openAll)
-	requireReason(t, err, job.ReasonResultTooLarge)
+	fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
 }
 
 // compressed is a body of zeros, a thousandth of its size.
@@ -215,7 +208,7 @@ func compressed(t *testing.T, first string, size int64) []byte {
 	t.Helper()
 	var small bytes.Buffer
 	z := gzip.NewWriter(&small)
-	zeros, _ := repeat("0", size)
+	zeros, _ := fetchtest.Repeat("0", size)
 	_, err := io.Copy(z, io.MultiReader(strings.NewReader(first), zeros))
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
@@ -234,16 +227,16 @@ func TestACompressedBombIsNotHeld(t *testing.T) { //nolint:paralleltest // it me
 	})
 	client := newClient(t, host.URL, func(c *Config) { c.MaxResultBytes = testMostResult })
 
-	content, err := readAll(client.Open(t.Context(), testID, 0, fileAt(host, "/f")))
+	content, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/f")))
 	require.NoError(t, err)
 	require.Len(t, content, len(bomb))
 
-	before := heap()
-	answer, err := client.Poll(t.Context(), testID)
+	before := fetchtest.Heap()
+	answer, err := client.Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
 	watch := &heapWatch{Reader: answer.Payload, peak: &atomic.Uint64{}, read: &atomic.Int64{}}
 	_, err = io.Copy(io.Discard, watch)
-	requireReason(t, err, job.ReasonResultTooLarge)
+	fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
 	require.LessOrEqual(t, watch.read.Load(), int64(testMostResult))
 	require.NotZero(t, watch.peak.Load())
 	require.Less(t, watch.peak.Load(), before+testMostHeap)
@@ -291,7 +284,7 @@ func (c *counting) Write(b []byte) (int, error) {
 }
 
 func TestHeadersWithoutEndAreNotHeld(t *testing.T) { //nolint:paralleltest // it measures the process
-	const buffers = 16 * mebibyte // of sockets, at most
+	const buffers = 16 * fetchtest.Mebibyte // of sockets, at most
 	for name, line := range map[string]string{
 		"many lines": "X-Header: value\r\n", "many cookies": "Set-Cookie: a=b\r\n", "one line": "x",
 	} {
@@ -299,20 +292,20 @@ func TestHeadersWithoutEndAreNotHeld(t *testing.T) { //nolint:paralleltest // it
 			if _, err := io.WriteString(w, "HTTP/1.1 200 OK\r\nX: "); err != nil {
 				return err
 			}
-			body, _ := repeat(line, 1<<50)
-			_, err := io.Copy(w, onlyReader{body})
+			body, _ := fetchtest.Repeat(line, 1<<50)
+			_, err := io.Copy(w, fetchtest.OnlyReader{Reader: body})
 			return err
 		})
 		client := newClient(t, address)
-		before := heap()
-		requireUnavailable(t, second(client.Poll(t.Context(), testID)))
+		before := fetchtest.Heap()
+		fetchtest.RequireUnavailable(t, second(client.Poll(t.Context(), fetchtest.ID)))
 		require.Less(t, written.Load(), int64(buffers), name)
-		require.Less(t, heap(), before+testMostHeap)
+		require.Less(t, fetchtest.Heap(), before+testMostHeap)
 
 		client = newClient(t, address, func(c *Config) { c.IdleLimit = 300 * time.Millisecond })
-		_, err := client.Open(t.Context(), testID, 0, job.File{URL: secret.New(address + "/f")})
-		requireUnavailable(t, err)
-		require.Less(t, heap(), before+testMostHeap)
+		_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(address + "/f")})
+		fetchtest.RequireUnavailable(t, err)
+		require.Less(t, fetchtest.Heap(), before+testMostHeap)
 	}
 }
 
@@ -324,7 +317,7 @@ func TestRedirectsWithoutEnd(t *testing.T) {
 		http.Redirect(w, r, fmt.Sprintf("%s/%d", hop, asked.Add(1)), http.StatusFound)
 	})
 	hop = host.URL
-	_, err := newClient(t, "https://api.test").Open(t.Context(), testID, 0, fileAt(host, "/"))
-	requireReason(t, err, job.ReasonResultBlocked)
-	require.EqualValues(t, 1+maxRedirects, asked.Load())
+	_, err := newClient(t, "https://api.test").Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/"))
+	fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
+	require.EqualValues(t, 1+5, asked.Load())
 }

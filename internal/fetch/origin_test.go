@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -37,8 +38,8 @@ var redirectsOf = map[string]string{
 func TestNoCredentialFollowsARedirect(t *testing.T) {
 	t.Parallel()
 	calls := map[string]func(context.Context, *Client) error{
-		"poll":   func(ctx context.Context, c *Client) error { return second(c.Poll(ctx, testID)) },
-		"status": func(ctx context.Context, c *Client) error { return second(c.Status(ctx, testID)) },
+		"poll":   func(ctx context.Context, c *Client) error { return second(c.Poll(ctx, fetchtest.ID)) },
+		"status": func(ctx context.Context, c *Client) error { return second(c.Status(ctx, fetchtest.ID)) },
 	}
 	for _, code := range []int{300, 301, 302, 303, 307, 308, 305, 399} {
 		for where, location := range redirectsOf {
@@ -49,11 +50,11 @@ func TestNoCredentialFollowsARedirect(t *testing.T) {
 			for what, call := range calls {
 				name := fmt.Sprintf("%s answered with %d to %s", what, code, where)
 				api := script(redirect)
-				requireUnavailable(t, call(t.Context(), offline(t, api.RoundTrip, nil)))
+				fetchtest.RequireUnavailable(t, call(t.Context(), offline(t, api.RoundTrip, nil)))
 				requireOrigin(t, api, name)
 
 				tokens := script(redirect)
-				requireUnavailable(t, call(t.Context(), offline(t, tokens.RoundTrip, nil, clientCredentials)))
+				fetchtest.RequireUnavailable(t, call(t.Context(), offline(t, tokens.RoundTrip, nil, clientCredentials)))
 				requireOrigin(t, tokens, "the token for a "+name)
 			}
 			probe := script(redirect)
@@ -107,7 +108,7 @@ func TestDownloadsCarryNoCredential(t *testing.T) {
 			_, _ = io.WriteString(w, "content")
 			return
 		}
-		if r.Header.Get("Authorization") != "Bearer "+testToken {
+		if r.Header.Get("Authorization") != "Bearer "+fetchtest.Token {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
@@ -115,9 +116,9 @@ func TestDownloadsCarryNoCredential(t *testing.T) {
 		_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+files.URL+`/fresh"}}`))
 	})
 	client := newClient(t, api.URL)
-	require.NoError(t, second(client.Poll(t.Context(), testID)))
+	require.NoError(t, second(client.Poll(t.Context(), fetchtest.ID)))
 	for _, from := range []string{files.URL + "/f", files.URL + "/away", files.URL + "/stale", api.URL + "/file", api.URL + "/file"} {
-		content, err := readAll(client.Open(t.Context(), testID, 0, job.File{URL: secret.New(from)}))
+		content, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(from)}))
 		require.NoError(t, err)
 		require.Equal(t, "content", content)
 	}
@@ -126,7 +127,7 @@ func TestDownloadsCarryNoCredential(t *testing.T) {
 		for _, name := range []string{"Authorization", "Cookie", "Referer", "Proxy-Authorization"} {
 			require.Empty(t, header.Values(name), name)
 		}
-		require.NotContains(t, fmt.Sprint(header), testToken)
+		require.NotContains(t, fmt.Sprint(header), fetchtest.Token)
 	}
 }
 
@@ -138,8 +139,8 @@ func TestTheTokenStaysWithOneOrigin(t *testing.T) {
 	other := serve(t, func(_ http.ResponseWriter, r *http.Request) { elsewhere.note(r) })
 	for _, code := range []int{http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
 		api := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, code) })
-		requireUnavailable(t, second(newClient(t, api.URL).Poll(t.Context(), testID)))
-		requireUnavailable(t, second(newClient(t, api.URL, clientCredentials).Poll(t.Context(), testID)))
+		fetchtest.RequireUnavailable(t, second(newClient(t, api.URL).Poll(t.Context(), fetchtest.ID)))
+		fetchtest.RequireUnavailable(t, second(newClient(t, api.URL, clientCredentials).Poll(t.Context(), fetchtest.ID)))
 	}
 	require.Empty(t, elsewhere.all)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobferry/jobferry/internal/fetch/auth"
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
+	"github.com/jobferry/jobferry/internal/fetch/watchdog"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -24,14 +28,14 @@ func TestPollAsksForTheJob(t *testing.T) {
 		got = r
 		w.WriteHeader(http.StatusNotFound)
 	})
-	for base, want := range map[string]string{api.URL: "/jobs/" + string(testID), api.URL + "/v1/": "/v1/jobs/" + string(testID)} {
-		answer, err := newClient(t, base).Poll(t.Context(), testID)
+	for base, want := range map[string]string{api.URL: "/jobs/" + string(fetchtest.ID), api.URL + "/v1/": "/v1/jobs/" + string(fetchtest.ID)} {
+		answer, err := newClient(t, base).Poll(t.Context(), fetchtest.ID)
 		require.NoError(t, err)
 		require.Equal(t, job.Answer{Verdict: job.Running}, answer)
 		require.Equal(t, http.MethodGet, got.Method)
 		require.Equal(t, want, got.URL.Path)
 		require.Equal(t, "application/json", got.Header.Get("Accept"))
-		require.Equal(t, "Bearer "+testToken, got.Header.Get("Authorization"))
+		require.Equal(t, "Bearer "+fetchtest.Token, got.Header.Get("Authorization"))
 		require.Equal(t, "gzip", got.Header.Get("Accept-Encoding"))
 	}
 }
@@ -40,64 +44,72 @@ func TestPollByStatusCode(t *testing.T) {
 	t.Parallel()
 	const problem = `{"type":"https://h/errors?token=hunter2#x","title":"No","status":1,"detail":"see /f?signature=hunter2","instance":"/p?x","extensions":{"retry_after":3}}`
 	for _, code := range []int{400, 403, 413, 422} {
-		_, err := offline(t, replies(code, problem), nil).Poll(t.Context(), testID)
-		failure := requireReason(t, err, job.ReasonAPIRejected)
-		require.Equal(t, &job.Problem{Type: "https://h/errors", Title: "No", Status: code, Detail: "see /f", Instance: "/p"}, failure.Problem)
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			_, err := offline(t, fetchtest.Replies(code, problem), nil).Poll(t.Context(), fetchtest.ID)
+			failure := fetchtest.RequireReason(t, err, job.ReasonAPIRejected)
+			require.Equal(t, &job.Problem{Type: "https://h/errors", Title: "No", Status: code, Detail: "see /f", Instance: "/p"}, failure.Problem)
+		})
 	}
-	_, err := offline(t, replies(410, "<html>"), nil).Poll(t.Context(), testID)
-	failure := requireReason(t, err, job.ReasonJobExpired)
+	_, err := offline(t, fetchtest.Replies(410, "<html>"), nil).Poll(t.Context(), fetchtest.ID)
+	failure := fetchtest.RequireReason(t, err, job.ReasonJobExpired)
 	require.Equal(t, &job.Problem{Title: "Gone", Status: 410}, failure.Problem)
 
 	for _, code := range []int{201, 204, 206, 300, 301, 304, 307, 402, 405, 408, 409, 418, 429, 500, 502, 503, 504, 599} {
-		_, err := offline(t, replies(code, problem, "Location", "https://elsewhere.test/?signature=1"), nil).Poll(t.Context(), testID)
-		waits := requireUnavailable(t, err)
-		require.Equal(t, 3*time.Second, waits.RetryAfter, code)
-		require.Equal(t, code == 429, waits.Class == job.ClassThrottled, code)
-		require.Contains(t, err.Error(), fmt.Sprint(code))
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			_, err := offline(t, fetchtest.Replies(code, problem, "Location", "https://elsewhere.test/?signature=1"), nil).Poll(t.Context(), fetchtest.ID)
+			waits := fetchtest.RequireUnavailable(t, err)
+			require.Equal(t, 3*time.Second, waits.RetryAfter, code)
+			require.Equal(t, code == 429, waits.Class == job.ClassThrottled, code)
+			require.Contains(t, err.Error(), fmt.Sprint(code))
+		})
 	}
-	answer, err := offline(t, replies(404, problem, "Retry-After", "5"), nil).Poll(t.Context(), testID)
+	answer, err := offline(t, fetchtest.Replies(404, problem, "Retry-After", "5"), nil).Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
 	require.Equal(t, job.Answer{Verdict: job.Running, RetryAfter: 5 * time.Second}, answer)
-}
-
-// replies is an API that gives one status code and body.
-func replies(code int, body string, header ...string) transport {
-	return func(*http.Request) (*http.Response, error) {
-		return respond(code, strings.NewReader(body), header...), nil
-	}
 }
 
 func TestPollByContentType(t *testing.T) {
 	t.Parallel()
 	const body = `{"status":"completed","result":"x"}`
 	kind := func(contentType, body string) (job.Kind, error) {
-		answer, err := offline(t, replies(200, body, "Content-Type", contentType), nil).Poll(t.Context(), testID)
+		answer, err := offline(t, fetchtest.Replies(200, body, "Content-Type", contentType), nil).Poll(t.Context(), fetchtest.ID)
 		if err == nil {
 			require.NoError(t, answer.Close())
 		}
 		return answer.Kind, err
 	}
 	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/hal+json", "text/json", "application/json; =", ""} {
-		got, err := kind(contentType, body)
-		require.NoError(t, err, contentType)
-		require.Equal(t, job.KindText, got, contentType)
+		t.Run(contentType, func(t *testing.T) {
+			t.Parallel()
+			got, err := kind(contentType, body)
+			require.NoError(t, err, contentType)
+			require.Equal(t, job.KindText, got, contentType)
+		})
 	}
 	for _, contentType := range []string{"application/pdf", "application/octet-stream", "text/plain", "image/png", "application/jsonx"} {
-		got, err := kind(contentType, body)
-		require.NoError(t, err, contentType)
-		require.Equal(t, job.KindBinary, got, contentType)
+		t.Run(contentType, func(t *testing.T) {
+			t.Parallel()
+			got, err := kind(contentType, body)
+			require.NoError(t, err, contentType)
+			require.Equal(t, job.KindBinary, got, contentType)
+		})
 	}
 	for contentType, body := range map[string]string{
 		"text/html": body, "text/html; charset=utf-8": "<html>", "application/xhtml+xml": "<html/>", "": " <!DOCTYPE html><html>", "application/json": "<html>",
 	} {
-		_, err := kind(contentType, body)
-		requireUnavailable(t, err)
+		t.Run(contentType+" "+body, func(t *testing.T) {
+			t.Parallel()
+			_, err := kind(contentType, body)
+			fetchtest.RequireUnavailable(t, err)
+		})
 	}
 	got, err := kind("", "%PDF-1.7")
 	require.NoError(t, err)
 	require.Equal(t, job.KindBinary, got)
 	_, err = kind("", "")
-	requireUnavailable(t, err)
+	fetchtest.RequireUnavailable(t, err)
 }
 
 func TestPollNeverFollowsARedirect(t *testing.T) {
@@ -109,8 +121,8 @@ func TestPollNeverFollowsARedirect(t *testing.T) {
 			w.Header().Set("Location", other.URL+"/?signature=1")
 			w.WriteHeader(code)
 		})
-		_, err := newClient(t, api.URL).Poll(t.Context(), testID)
-		requireUnavailable(t, err)
+		_, err := newClient(t, api.URL).Poll(t.Context(), fetchtest.ID)
+		fetchtest.RequireUnavailable(t, err)
 		require.ErrorContains(t, err, "NITRO_API_URL")
 	}
 	require.Zero(t, elsewhere.Load())
@@ -120,12 +132,12 @@ func TestPollOfAnAPIThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	gone := serve(t, func(http.ResponseWriter, *http.Request) {})
 	gone.Close()
-	_, err := newClient(t, gone.URL).Poll(t.Context(), testID)
-	requireUnavailable(t, err)
+	_, err := newClient(t, gone.URL).Poll(t.Context(), fetchtest.ID)
+	fetchtest.RequireUnavailable(t, err)
 
 	notHTTP := offline(t, breaks(errors.New(`Get "https://api.test/?signature=1": malformed HTTP response`)), nil)
-	_, err = notHTTP.Poll(t.Context(), testID)
-	requireUnavailable(t, err)
+	_, err = notHTTP.Poll(t.Context(), fetchtest.ID)
+	fetchtest.RequireUnavailable(t, err)
 }
 
 func TestPollGivesUpOnAnAPIThatHangs(t *testing.T) {
@@ -136,13 +148,13 @@ func TestPollGivesUpOnAnAPIThatHangs(t *testing.T) {
 	}
 	hangInBody := func(req *http.Request) (*http.Response, error) {
 		body := &part{ctx: req.Context(), data: strings.NewReader(`{"status":`), end: errStall}
-		return respond(200, body, "Content-Type", "application/json"), nil
+		return fetchtest.Respond(200, body, "Content-Type", "application/json"), nil
 	}
-	for _, api := range []transport{hang, hangInBody} {
+	for _, api := range []fetchtest.Transport{hang, hangInBody} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			_, err := offline(t, api, nil).Poll(t.Context(), testID)
-			requireUnavailable(t, err)
+			_, err := offline(t, api, nil).Poll(t.Context(), fetchtest.ID)
+			fetchtest.RequireUnavailable(t, err)
 			require.LessOrEqual(t, time.Since(began), defaultRequestTimeout)
 		})
 	}
@@ -154,9 +166,9 @@ func TestPayloadThatStalls(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			start := `{"result":"` + strings.Repeat("x", 2*windowBytes)
 			client := offline(t, func(req *http.Request) (*http.Response, error) {
-				return respond(200, &part{ctx: req.Context(), data: strings.NewReader(start), end: errStall}, "Content-Type", contentType), nil
+				return fetchtest.Respond(200, &part{ctx: req.Context(), data: strings.NewReader(start), end: errStall}, "Content-Type", contentType), nil
 			}, nil)
-			answer, err := client.Poll(t.Context(), testID)
+			answer, err := client.Poll(t.Context(), fetchtest.ID)
 			require.NoError(t, err)
 			time.Sleep(time.Hour) // a slow reader is no stall: this is a bubble's clock
 
@@ -166,8 +178,8 @@ func TestPayloadThatStalls(t *testing.T) {
 				began = time.Now()
 				_, err = answer.Payload.Read(b)
 			}
-			requireUnavailable(t, err)
-			require.ErrorIs(t, err, errStalled)
+			fetchtest.RequireUnavailable(t, err)
+			require.ErrorIs(t, err, watchdog.ErrStalled)
 			require.Equal(t, defaultIdleLimit, time.Since(began))
 			require.NoError(t, answer.Close())
 		})
@@ -187,7 +199,7 @@ func TestPollEndsWithItsContext(t *testing.T) {
 		<-begun
 		cancel(stop)
 	}()
-	_, err := newClient(t, api.URL).Poll(ctx, testID)
+	_, err := newClient(t, api.URL).Poll(ctx, fetchtest.ID)
 	require.ErrorIs(t, err, stop)
 	require.ErrorIs(t, err, context.Canceled)
 	var waits *job.Error
@@ -204,7 +216,7 @@ func TestPayloadEndsWithTheContextOfItsPoll(t *testing.T) {
 		<-r.Context().Done()
 	})
 	ctx, cancel := context.WithCancelCause(t.Context())
-	answer, err := newClient(t, api.URL).Poll(ctx, testID)
+	answer, err := newClient(t, api.URL).Poll(ctx, fetchtest.ID)
 	require.NoError(t, err)
 	cancel(stop)
 	for b := make([]byte, windowBytes); err == nil; {
@@ -238,7 +250,7 @@ func TestPollsShareAConnection(t *testing.T) {
 	})
 	client := newClient(t, api.URL)
 	for range 20 {
-		answer, err := client.Poll(t.Context(), testID)
+		answer, err := client.Poll(t.Context(), fetchtest.ID)
 		require.NoError(t, err)
 		require.NoError(t, answer.Close())
 	}
@@ -248,69 +260,78 @@ func TestPollsShareAConnection(t *testing.T) {
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	status := func(code int, body string) (job.Verdict, error) {
-		return offline(t, replies(code, body), nil).Status(t.Context(), testID)
+		return offline(t, fetchtest.Replies(code, body), nil).Status(t.Context(), fetchtest.ID)
 	}
 	for body, want := range map[string]job.Verdict{
 		`{"status":"running","progress":0.5}`: job.Running, `{"status":"completed"}`: job.Completed,
 		`{"status":"failed"}`: job.Failed, `{"status":"canceled"}`: job.Canceled,
 	} {
-		got, err := status(200, body)
-		require.NoError(t, err)
-		require.Equal(t, want, got, body)
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			got, err := status(200, body)
+			require.NoError(t, err)
+			require.Equal(t, want, got, body)
+		})
 	}
 	got, err := status(404, "")
 	require.NoError(t, err)
 	require.Equal(t, job.Unknown, got)
 
 	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"status":null}`, `{"status":7}`, `{"status":"comp`, `{"status":"queued"}`} {
-		_, err := status(200, body)
-		requireUnavailable(t, err)
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			_, err := status(200, body)
+			fetchtest.RequireUnavailable(t, err)
+		})
 	}
 	for _, code := range []int{204, 302, 400, 403, 408, 410, 422, 429, 500, 503} {
-		_, err := status(code, `{"status":"completed"}`)
-		require.Equal(t, code == 429, requireUnavailable(t, err).Class == job.ClassThrottled)
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
+			t.Parallel()
+			_, err := status(code, `{"status":"completed"}`)
+			require.Equal(t, code == 429, fetchtest.RequireUnavailable(t, err).Class == job.ClassThrottled)
+		})
 	}
 }
 
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{200, 302, 400, 403, 404, 410, 418} {
-		require.NoError(t, offline(t, replies(code, ""), nil).Probe(t.Context()), code)
+		require.NoError(t, offline(t, fetchtest.Replies(code, ""), nil).Probe(t.Context()), code)
 	}
 	for _, code := range []int{429, 500, 502, 503} {
-		requireUnavailable(t, offline(t, replies(code, ""), nil).Probe(t.Context()))
+		fetchtest.RequireUnavailable(t, offline(t, fetchtest.Replies(code, ""), nil).Probe(t.Context()))
 	}
-	requireUnavailable(t, offline(t, breaks(errors.New("no route")), nil).Probe(t.Context()))
-	require.True(t, job.IsRefused(offline(t, replies(401, ""), nil).Probe(t.Context())))
+	fetchtest.RequireUnavailable(t, offline(t, breaks(errors.New("no route")), nil).Probe(t.Context()))
+	require.True(t, job.IsRefused(offline(t, fetchtest.Replies(401, ""), nil).Probe(t.Context())))
 
-	asked := script(replies(404, ""))
+	asked := script(fetchtest.Replies(404, ""))
 	require.NoError(t, offline(t, asked.RoundTrip, nil).Probe(t.Context()))
 	require.Equal(t, "/jobs/00000000-0000-0000-0000-000000000000/status", asked.seen()[0].URL.Path)
 }
 
 func TestPollWithATokenThatIsRefused(t *testing.T) {
 	t.Parallel()
-	asked := script(replies(401, `{"title":"Unauthorized"}`))
-	_, err := offline(t, asked.RoundTrip, nil).Poll(t.Context(), testID)
+	asked := script(fetchtest.Replies(401, `{"title":"Unauthorized"}`))
+	_, err := offline(t, asked.RoundTrip, nil).Poll(t.Context(), fetchtest.ID)
 	require.True(t, job.IsRefused(err))
 	require.ErrorContains(t, err, "NITRO_API_TOKEN")
-	requireNoSecret(t, err)
+	fetchtest.RequireNoSecret(t, err)
 	require.Len(t, asked.seen(), 1, "there is no other token to try")
 
 	file := t.TempDir() + "/token"
 	write(t, file, "old\n")
 	fresh := func(_ *http.Request) (*http.Response, error) {
 		write(t, file, "new\n")
-		return respond(401, strings.NewReader("")), nil
+		return fetchtest.Respond(401, strings.NewReader("")), nil
 	}
-	asked = script(fresh, replies(404, ""))
-	fromFile := func(c *Config) { c.Token = FileCredential(file) }
-	_, err = offline(t, asked.RoundTrip, nil, fromFile).Poll(t.Context(), testID)
+	asked = script(fresh, fetchtest.Replies(404, ""))
+	fromFile := func(c *Config) { c.Token = auth.FileCredential(file) }
+	_, err = offline(t, asked.RoundTrip, nil, fromFile).Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
 	require.Equal(t, "Bearer old", asked.seen()[0].Header.Get("Authorization"))
 	require.Equal(t, "Bearer new", asked.seen()[1].Header.Get("Authorization"))
 
-	_, err = offline(t, breaks(nil), nil, func(c *Config) { c.Token = &fading{good: 1} }).Poll(t.Context(), testID)
+	_, err = offline(t, breaks(nil), nil, func(c *Config) { c.Token = &fading{good: 1} }).Poll(t.Context(), fetchtest.ID)
 	require.True(t, job.IsRefused(err))
 }
 
@@ -323,4 +344,27 @@ func (u *fading) Reread() (secret.String, error) {
 		return secret.String{}, errors.New("gone")
 	}
 	return secret.New("x"), nil
+}
+
+// FuzzStatus: an answer of the status endpoint is one of four verdicts, or the
+// job waits.
+func FuzzStatus(f *testing.F) {
+	for _, seed := range []string{`{"status":"completed"}`, `{"status":"Completed"}`, `{"status":null}`, `{"status":7}`, `{}`, ``, `[]`, `{"STATUS":"failed"}`} {
+		f.Add([]byte(seed), 200)
+		f.Add([]byte(seed), 404)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, code int) {
+		code = 200 + int(uint(code)%400)
+		verdict, err := offline(t, fetchtest.Replies(code, string(raw)), nil).Status(t.Context(), fetchtest.ID)
+		switch {
+		case err != nil:
+			known, ok := errors.AsType[*job.Error](err)
+			require.True(t, ok && known.Waits() || job.IsRefused(err))
+		case code == http.StatusNotFound:
+			require.Equal(t, job.Unknown, verdict)
+		default:
+			require.Equal(t, http.StatusOK, code)
+			require.Contains(t, []job.Verdict{job.Running, job.Completed, job.Failed, job.Canceled}, verdict)
+		}
+	})
 }

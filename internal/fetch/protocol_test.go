@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -56,9 +57,9 @@ func TestPollAndDownloadOverHTTP2(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+server.URL+`/f"}}`))
 	})
-	answer, err := client.Poll(t.Context(), testID)
+	answer, err := client.Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
-	got, err := readAll(client.Open(t.Context(), testID, 0, answer.Files[0]))
+	got, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, answer.Files[0]))
 	require.NoError(t, err)
 	require.Equal(t, file, got)
 }
@@ -73,14 +74,14 @@ func TestAnswerInGzip(t *testing.T) {
 		_, _ = io.WriteString(z, completed(`"`+text+`"`))
 		_ = z.Close()
 	})
-	answer, err := newClient(t, api.URL).Poll(t.Context(), testID)
+	answer, err := newClient(t, api.URL).Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
 	require.Equal(t, text, contents(t, answer))
 
-	answer, err = newClient(t, api.URL, func(c *Config) { c.MaxResultBytes = 100_000 }).Poll(t.Context(), testID)
+	answer, err = newClient(t, api.URL, func(c *Config) { c.MaxResultBytes = 100_000 }).Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
 	_, err = io.Copy(io.Discard, answer.Payload)
-	requireReason(t, err, job.ReasonResultTooLarge)
+	fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
 	require.NoError(t, answer.Close())
 }
 
@@ -96,12 +97,12 @@ func TestAnswerOverAConnectionThatBreaks(t *testing.T) {
 				}
 				_, _ = io.WriteString(&dropping{ResponseWriter: w, left: len(body) - 50}, body)
 			})
-			answer, err := newClient(t, api.URL).Poll(t.Context(), testID)
+			answer, err := newClient(t, api.URL).Poll(t.Context(), fetchtest.ID)
 			if err == nil {
 				_, err = io.Copy(io.Discard, answer.Payload)
 				require.NoError(t, answer.Close())
 			}
-			requireUnavailable(t, err)
+			fetchtest.RequireUnavailable(t, err)
 		}
 	}
 }
@@ -162,7 +163,7 @@ func TestTokenIsNeverSentToAFileHost(t *testing.T) {
 	var files *httptest.Server
 	files = serve(t, func(w http.ResponseWriter, r *http.Request) {
 		seen.Add(1)
-		if strings.Contains(fmt.Sprint(r.Header, r.URL), testToken) {
+		if strings.Contains(fmt.Sprint(r.Header, r.URL), fetchtest.Token) {
 			leaked.Store(true)
 		}
 		switch r.URL.Path {
@@ -175,14 +176,14 @@ func TestTokenIsNeverSentToAFileHost(t *testing.T) {
 		}
 	})
 	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer "+testToken {
+		if r.Header.Get("Authorization") != "Bearer "+fetchtest.Token {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+files.URL+`/moved"}}`))
 	})
-	got, err := readAll(newClient(t, api.URL).Open(t.Context(), testID, 0, job.File{URL: secret.New(files.URL + "/expired")}))
+	got, err := readAll(newClient(t, api.URL).Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(files.URL + "/expired")}))
 	require.NoError(t, err)
 	require.Equal(t, "content", got)
 	require.EqualValues(t, 3, seen.Load())

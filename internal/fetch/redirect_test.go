@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -24,7 +25,7 @@ func TestWhereADownloadMayBeRedirected(t *testing.T) {
 	open := func(location string) ([]*http.Request, error) {
 		files := script(says(http.StatusFound, "Location", location), sendsAll("content"))
 		client := offline(t, nil, files.RoundTrip, func(c *Config) { c.ResultHosts = nil })
-		_, err := readAll(client.Open(t.Context(), testID, 0, signedFile()))
+		_, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, signedFile()))
 		return files.seen(), err
 	}
 	for _, bad := range []string{
@@ -32,18 +33,24 @@ func TestWhereADownloadMayBeRedirected(t *testing.T) {
 		"https://user:hunter2@other.test/f", "https://2130706433/", "https://other.test:22/", "ftp://other.test/f", "file:///etc/passwd", "//127.0.0.1/f", "//u@other.test/", "gopher://x/",
 		"https://0x7f.1/", "https://127.0.0.1./", "https://[fe80::1%25eth0]/", "https://[64:ff9b::a00:1]/", "data:text/plain,x",
 	} {
-		seen, err := open(bad + "?signature=hunter2")
-		requireReason(t, err, job.ReasonResultBlocked)
-		requireNoSecret(t, err)
-		require.Len(t, seen, 1, bad)
+		t.Run(bad, func(t *testing.T) {
+			t.Parallel()
+			seen, err := open(bad + "?signature=hunter2")
+			fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
+			fetchtest.RequireNoSecret(t, err)
+			require.Len(t, seen, 1, bad)
+		})
 	}
 	for _, good := range []string{"https://other.test/f", "https://other.test:8443/f", "/f", "//other.test/f", "https://8.8.8.8/f"} {
-		seen, err := open(good)
-		require.NoError(t, err)
-		require.Len(t, seen, 2)
-		require.Equal(t, "https", seen[1].URL.Scheme)
-		require.Empty(t, seen[1].Header.Get("Referer"), "it would be the signed URL")
-		require.Empty(t, seen[1].Header.Get("Authorization"))
+		t.Run(good, func(t *testing.T) {
+			t.Parallel()
+			seen, err := open(good)
+			require.NoError(t, err)
+			require.Len(t, seen, 2)
+			require.Equal(t, "https", seen[1].URL.Scheme)
+			require.Empty(t, seen[1].Header.Get("Referer"), "it would be the signed URL")
+			require.Empty(t, seen[1].Header.Get("Authorization"))
+		})
 	}
 }
 
@@ -55,14 +62,14 @@ const proxyChild = "FETCH_TEST_PROXY_CHILD"
 func runProxyChild(t *testing.T) {
 	t.Helper()
 	client := newClient(t, "http://api.test", func(c *Config) { c.ResultHosts = []string{"files.test", "127.0.0.1"} })
-	client.guard.resolver = names4([]string{"127.0.0.1"})
-	_, err := client.Poll(t.Context(), testID)
+	resolving(t, client, fetchtest.Resolver([]string{"127.0.0.1"}))
+	_, err := client.Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
-	content, err := readAll(client.Open(t.Context(), testID, 0, job.File{URL: secret.New(os.Getenv(proxyChild))}))
+	content, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(os.Getenv(proxyChild))}))
 	require.NoError(t, err)
 	require.Equal(t, "from the file host", content)
-	_, err = client.Open(t.Context(), testID, 0, job.File{URL: secret.New("http://internal.test/f")})
-	requireReason(t, err, job.ReasonResultBlocked)
+	_, err = client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New("http://internal.test/f")})
+	fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
 }
 
 // The API is asked by way of the proxy, as everywhere. A download never is: the

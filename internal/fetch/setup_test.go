@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -18,23 +19,21 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"github.com/jobferry/jobferry/internal/fetch/auth"
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
+	"github.com/jobferry/jobferry/internal/fetch/ssrf"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const (
-	testID    = job.ID("01234567-89ab-cdef-0123-456789abcdef")
-	testToken = "the-token-that-nobody-else-may-see"
-)
-
 // newClient returns a client of the API at base, with limits that are short
 // where a test has to wait for them.
 func newClient(t testing.TB, base string, change ...func(*Config)) *Client {
 	t.Helper()
 	cfg := Config{
-		BaseURL: base, Token: FixedCredential(secret.New(testToken)),
+		BaseURL: base, Token: auth.FixedCredential(secret.New(fetchtest.Token)),
 		ResultHosts: []string{"127.0.0.1"},
 		RenewDelay:  time.Millisecond,
 	}
@@ -55,14 +54,9 @@ func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// transport is a network that a test plays itself.
-type transport func(*http.Request) (*http.Response, error)
-
-func (f transport) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
-
 // offline returns a client whose API and file hosts are functions. Nothing in
 // it waits for anything but the clock, so it can live in a synctest bubble.
-func offline(t testing.TB, api, files transport, change ...func(*Config)) *Client {
+func offline(t testing.TB, api, files fetchtest.Transport, change ...func(*Config)) *Client {
 	t.Helper()
 	c := newClient(t, "https://api.test", append([]func(*Config){func(cfg *Config) {
 		cfg.ResultHosts = []string{"files.test"}
@@ -72,30 +66,12 @@ func offline(t testing.TB, api, files transport, change ...func(*Config)) *Clien
 	return c
 }
 
-// answering is an API that gives every request the same JSON.
-func answering(body string) transport {
-	return func(*http.Request) (*http.Response, error) {
-		return respond(http.StatusOK, strings.NewReader(body), "Content-Type", "application/json"), nil
-	}
-}
-
-// respond builds a response; header holds names and values in turn.
-func respond(code int, body io.Reader, header ...string) *http.Response {
-	h := http.Header{}
-	for i := 0; i+1 < len(header); i += 2 {
-		h.Set(header[i], header[i+1])
-	}
-	length := int64(-1)
-	if n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64); err == nil {
-		length = n
-	}
-	return &http.Response{StatusCode: code, Header: h, ContentLength: length, Body: io.NopCloser(body)}
-}
-
-// poll asks an API that gives this JSON.
-func poll(t testing.TB, body string, change ...func(*Config)) (job.Answer, error) {
+// resolving makes the downloads of a client use another resolver.
+func resolving(t testing.TB, c *Client, resolver *net.Resolver) {
 	t.Helper()
-	return offline(t, answering(body), nil, change...).Poll(t.Context(), testID)
+	guard, err := ssrf.New(c.cfg.ResultHosts)
+	require.NoError(t, err)
+	*c.files = *c.fileClient(guard, net.Dialer{Resolver: resolver})
 }
 
 // contents reads an answer's payload to its end.
@@ -108,42 +84,26 @@ func contents(t testing.TB, answer job.Answer) string {
 	return string(got)
 }
 
-func requireReason(t testing.TB, err error, want job.Reason) *job.Error {
-	t.Helper()
-	var failure *job.Error
-	require.ErrorAs(t, err, &failure)
-	require.Equal(t, job.ClassPermanent, failure.Class, "%v", err)
-	require.Equal(t, want, failure.Reason, "%v", err)
-	return failure
-}
+// object is a JSON object of these members.
+func object(members ...string) string { return "{" + strings.Join(members, ", ") + "}" }
 
-// requireUnavailable checks that err makes its job wait and no more.
-func requireUnavailable(t testing.TB, err error) *job.Error {
-	t.Helper()
-	var unavailable *job.Error
-	require.ErrorAs(t, err, &unavailable)
-	require.True(t, waits(unavailable), "%v", err)
-	requireNoSecret(t, err)
-	return unavailable
-}
+func completed(result string) string { return object(`"status":"completed"`, `"result":`+result) }
 
-func requireNoSecret(t testing.TB, err error) {
-	t.Helper()
-	text := fmt.Sprintf("%v %+v", err, err)
-	for _, word := range []string{testToken, "X-Amz", "signature", "hunter2"} {
-		require.NotContains(t, text, word)
-	}
-}
+// windowBytes is as much of an answer as the client holds.
+const windowBytes = 64 << 10
+
+// padding makes an answer too large for the window.
+var padding = `"padding":{"x":"` + strings.Repeat("x", 2*windowBytes) + `"}`
 
 // steps is a host that gives the n-th request the n-th step, and the last one
 // to all that follow.
 type steps struct {
 	mu       sync.Mutex
-	script   []transport
+	script   []fetchtest.Transport
 	requests []*http.Request
 }
 
-func script(s ...transport) *steps { return &steps{script: s} }
+func script(s ...fetchtest.Transport) *steps { return &steps{script: s} }
 
 func (s *steps) RoundTrip(req *http.Request) (*http.Response, error) {
 	s.mu.Lock()
@@ -184,7 +144,7 @@ const etag = `"v1"`
 
 // sends is a step that honors Range and If-Range, sends at most so many bytes,
 // and ends them with an error: io.EOF for a file host in order.
-func sends(content string, most int, end error) transport {
+func sends(content string, most int, end error) fetchtest.Transport {
 	return func(req *http.Request) (*http.Response, error) {
 		from, code := 0, http.StatusOK
 		header := []string{"ETag", etag, "Content-Type", "application/pdf"}
@@ -195,19 +155,19 @@ func sends(content string, most int, end error) transport {
 		}
 		header = append(header, "Content-Length", strconv.Itoa(len(content)-from))
 		data := strings.NewReader(content[from:min(len(content), from+most)])
-		return respond(code, &part{ctx: req.Context(), data: data, end: end}, header...), nil
+		return fetchtest.Respond(code, &part{ctx: req.Context(), data: data, end: end}, header...), nil
 	}
 }
 
-func sendsAll(content string) transport { return sends(content, len(content), io.EOF) }
+func sendsAll(content string) fetchtest.Transport { return sends(content, len(content), io.EOF) }
 
-func says(code int, header ...string) transport {
+func says(code int, header ...string) fetchtest.Transport {
 	return func(*http.Request) (*http.Response, error) {
-		return respond(code, strings.NewReader("<Error/>"), header...), nil
+		return fetchtest.Respond(code, strings.NewReader("<Error/>"), header...), nil
 	}
 }
 
-func breaks(err error) transport {
+func breaks(err error) fetchtest.Transport {
 	return func(*http.Request) (*http.Response, error) { return nil, err }
 }
 

@@ -139,3 +139,20 @@ func IsPermanent(err error) bool { return ClassOf(err) == ClassPermanent }
 
 // IsRefused reports whether err is about every job alike.
 func IsRefused(err error) bool { return ClassOf(err) == ClassRefused }
+
+// Waits reports whether the job of the error waits, and no more follows from it
+// for the job.
+func (e *Error) Waits() bool {
+	switch e.Class {
+	case ClassUnavailable, ClassThrottled, ClassNoRoom, ClassWrongLength:
+		return true
+	default:
+		return false
+	}
+}
+
+// TooLarge is the error of a result of more than limit bytes. It names the
+// setting, because the operator may well want the result.
+func TooLarge(limit int64) *Error {
+	return Fail(ReasonResultTooLarge, "the result has more than %d bytes; raise WORKER_MAX_RESULT_BYTES to take it", limit)
+}

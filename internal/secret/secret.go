@@ -1,6 +1,7 @@
 // Package secret holds values that must not be printed: tokens, passwords and
-// signed URLs. It does not encrypt anything and does not keep a value out of
-// a core dump; it keeps it out of logs, events, metrics and error messages.
+// signed URLs ([String]), and removes such values from texts of others
+// ([Redact]). It does not encrypt anything and does not keep a value out of a core
+// dump; it keeps it out of logs, events, metrics and error messages.
 package secret
 
 import (

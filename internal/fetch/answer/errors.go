@@ -1,0 +1,74 @@
+package answer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/jobferry/jobferry/internal/fetch/watchdog"
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// Classify returns err as what it means for the job. An error without a meaning
+// of its own says that the job API is not available.
+func Classify(err error) error {
+	if ended, ok := errors.AsType[*watchdog.Interrupted](err); ok {
+		return ended
+	}
+	if known, ok := errors.AsType[*job.Error](err); ok {
+		return known
+	}
+	return &job.Error{By: job.API, Err: err}
+}
+
+// During is Classify of an error that happened while something was done. An error
+// that makes its job wait says what that was.
+func During(what string, err error) error {
+	err = Classify(err)
+	known, ok := errors.AsType[*job.Error](err)
+	if !ok || !known.Waits() {
+		return err
+	}
+	prefixed := *known
+	prefixed.Err = fmt.Errorf("%s: %w", what, known.Err)
+	return &prefixed
+}
+
+// Unavailable is the error of a status code that says something about the API and
+// nothing about the job. A redirect most likely means a wrong base URL; it is not
+// followed because the token would go with it.
+func Unavailable(resp *watchdog.Response, body []byte) error {
+	err := fmt.Errorf("the job API answers %d", resp.StatusCode)
+	if resp.StatusCode/100 == 3 {
+		err = fmt.Errorf("%w, a redirect, which is not followed; check NITRO_API_URL", err)
+	}
+	return &job.Error{Class: ClassOf(resp.StatusCode), By: job.API, Err: err, RetryAfter: RetryAfter(resp.Header, body)}
+}
+
+// ClassOf is the class of a status code that says nothing about the job.
+func ClassOf(status int) job.Class {
+	if status == http.StatusTooManyRequests {
+		return job.ClassThrottled
+	}
+	return job.ClassUnavailable
+}
+
+// Rejected is the error of a status code that ends the job.
+func Rejected(resp *watchdog.Response, reason job.Reason, body []byte) error {
+	return &job.Error{
+		Class:   job.ClassPermanent,
+		Reason:  reason,
+		Problem: statusProblem(resp.StatusCode, body),
+		Err:     fmt.Errorf("the job API answers %d", resp.StatusCode),
+	}
+}
+
+// unreadable is the error of an answer that cannot be read to its end: cut short,
+// or not JSON. The next poll asks for it again.
+func unreadable(err error) error { return During("read the job API's answer", err) }
+
+// invalid is the error of a completed result that has no known shape. The next
+// poll would bring the same one.
+func invalid(format string, args ...any) *job.Error {
+	return job.Fail(job.ReasonResultInvalid, format, args...)
+}

@@ -1,0 +1,125 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/jobferry/jobferry/internal/fetch/watchdog"
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/secret"
+)
+
+// Tokens is where bearer tokens come from. It is safe for concurrent use.
+type Tokens interface {
+	// Get returns a token that is good as far as can be told.
+	Get(ctx context.Context) (secret.String, error)
+	// Renew returns the token to use instead of one that was refused. It may
+	// be the same: then there is no other.
+	Renew(ctx context.Context, refused secret.String) (secret.String, error)
+	// Advice names the settings to look at when tokens are refused.
+	Advice() string
+}
+
+// FixedToken returns the token that the operator gives, perhaps in a file that
+// changes (NITRO_API_TOKEN).
+func FixedToken(credential Credential) Tokens { return fixedToken{credential} }
+
+type fixedToken struct{ credential Credential }
+
+func (f fixedToken) Get(context.Context) (secret.String, error) {
+	return f.read(f.credential.Secret)
+}
+
+func (f fixedToken) Renew(context.Context, secret.String) (secret.String, error) {
+	return f.read(f.credential.Reread)
+}
+
+// read makes a token that cannot be read a matter of every job.
+func (f fixedToken) read(from func() (secret.String, error)) (secret.String, error) {
+	token, err := from()
+	if err != nil {
+		return secret.String{}, refused(errors.Join(errors.New("NITRO_API_TOKEN cannot be read"), err))
+	}
+	return token, nil
+}
+
+func (f fixedToken) Advice() string { return "check NITRO_API_TOKEN" }
+
+// refused is the error of credentials that no job can do without.
+func refused(err error) error {
+	return &job.Error{Class: job.ClassRefused, By: job.API, Err: err}
+}
+
+// fetchFunc gets a new token and says how long it is good.
+type fetchFunc func(context.Context) (secret.String, time.Duration, error)
+
+// cachedTokens keeps a token until shortly before it expires. Callers that need a
+// new one at the same time share one fetch, and its error. A caller that gives up
+// stops waiting and leaves the fetch to the others, so the fetch must end by
+// limits of its own.
+type cachedTokens struct {
+	fetch  fetchFunc
+	flight singleflight.Group
+
+	mu      sync.Mutex
+	current secret.String // zero before the first fetch, and once it was refused
+	renewAt time.Time
+}
+
+func (c *cachedTokens) Advice() string { return "check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET" }
+
+func (c *cachedTokens) Renew(ctx context.Context, refused secret.String) (secret.String, error) {
+	c.mu.Lock()
+	if c.current.Equal(refused) {
+		c.current = secret.String{}
+	}
+	c.mu.Unlock()
+	return c.Get(ctx)
+}
+
+func (c *cachedTokens) Get(ctx context.Context) (secret.String, error) {
+	if token := c.cached(); !token.IsZero() {
+		return token, nil
+	}
+	fetched := c.flight.DoChan("", func() (any, error) { return c.refresh(context.WithoutCancel(ctx)) })
+	select {
+	case result := <-fetched:
+		token, _ := result.Val.(secret.String)
+		return token, result.Err
+	case <-ctx.Done():
+		return secret.String{}, watchdog.Interruption(ctx)
+	}
+}
+
+// cached returns the token if it is good.
+func (c *cachedTokens) cached() secret.String {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Now().Before(c.renewAt) {
+		return c.current
+	}
+	return secret.String{}
+}
+
+// refresh fetches a token, unless another fetch has just ended.
+func (c *cachedTokens) refresh(ctx context.Context) (secret.String, error) {
+	if token := c.cached(); !token.IsZero() {
+		return token, nil
+	}
+	token, life, err := c.fetch(ctx)
+	if err != nil {
+		return secret.String{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current, c.renewAt = token, time.Now().Add(life-margin(life))
+	return token, nil
+}
+
+// margin is how long before its end a token is replaced: a minute, as in the
+// vendor's sample, or a tenth of its life if that is less.
+func margin(life time.Duration) time.Duration { return min(time.Minute, life/10) }

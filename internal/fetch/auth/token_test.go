@@ -1,0 +1,146 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
+	"github.com/jobferry/jobferry/internal/fetch/watchdog"
+	"github.com/jobferry/jobferry/internal/secret"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A hundred pollers without a token ask for one, and share what comes of it.
+func TestTokenIsFetchedByOneAtATime(t *testing.T) {
+	t.Parallel()
+	down := errors.New("down")
+	for _, want := range []error{nil, down} {
+		synctest.Test(t, func(t *testing.T) {
+			fetches := 0
+			tokens := &cachedTokens{fetch: func(context.Context) (secret.String, time.Duration, error) {
+				fetches++
+				time.Sleep(time.Second)
+				return secret.New("T"), time.Hour, want
+			}}
+			var all sync.WaitGroup
+			for range 100 {
+				all.Go(func() {
+					_, err := tokens.Get(t.Context())
+					require.ErrorIs(t, err, want)
+				})
+			}
+			all.Wait()
+			require.Equal(t, 1, fetches)
+			_, err := tokens.Renew(t.Context(), secret.New("another"))
+			require.ErrorIs(t, err, want)
+			require.Equal(t, want != nil, fetches == 2, "an error is not kept, a token is")
+		})
+	}
+}
+
+// A caller that gives up does not wait for the fetch, and takes nobody with it.
+func TestTokenWaitersRespectTheirOwnContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		stop := errors.New("stop")
+		fetches := 0
+		tokens := &cachedTokens{fetch: func(ctx context.Context) (secret.String, time.Duration, error) {
+			fetches++
+			select {
+			case <-ctx.Done():
+				return secret.String{}, 0, ctx.Err()
+			case <-time.After(time.Minute):
+				return secret.New("T"), time.Hour, nil
+			}
+		}}
+		first, cancelFirst := context.WithCancelCause(t.Context())
+		second, cancelSecond := context.WithCancelCause(t.Context())
+		errs := make(chan error, 2)
+		get := func(ctx context.Context) {
+			_, err := tokens.Get(ctx)
+			errs <- err
+		}
+		go get(first)
+		synctest.Wait()
+		go get(second)
+		patient := make(chan secret.String, 1)
+		go func() {
+			token, _ := tokens.Get(t.Context())
+			patient <- token
+		}()
+		synctest.Wait()
+
+		began := time.Now()
+		cancelSecond(stop)
+		require.ErrorIs(t, <-errs, stop)
+		cancelFirst(stop)
+		err := <-errs
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, stop)
+		require.Zero(t, time.Since(began))
+		require.Equal(t, secret.New("T"), <-patient)
+		require.Equal(t, 1, fetches)
+	})
+}
+
+// A fetch that every caller has given up still ends, and the next caller has its
+// token.
+func TestTokenIsKeptThoughEveryCallerGaveUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fetches := 0
+		tokens := &cachedTokens{fetch: func(context.Context) (secret.String, time.Duration, error) {
+			fetches++
+			time.Sleep(time.Second)
+			return secret.New("T"), time.Hour, nil
+		}}
+		hasty, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, err := tokens.Get(hasty)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		token, err := tokens.Get(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, secret.New("T"), token)
+		require.Equal(t, 1, fetches)
+	})
+}
+
+// FuzzGrant: a token that is taken can stand in a header, and is good for some
+// time; a refusal does not repeat the client's secret.
+func FuzzGrant(f *testing.F) {
+	for _, seed := range []string{
+		`{"accessToken":"T1","tokenType":"Bearer","expiresIn":86400}`, `{"access_token":"T","expires_in":"3600"}`, `{"accessToken":"a\r\nX: y"}`, `{"accessToken":"","access_token":"x","expiresIn":-1}`, `{"expiresIn":1e400}`,
+		`{"error":"invalid_client","error_description":"no hunter2hunter2"}`, `{"title":"hunter2hunter2"}`, `{"error":{"a":1}}`, ``, `[]`, `{"accessToken":"x","expiresIn":0.0000000001}`, `{"ACCESSTOKEN":"x"}`,
+	} {
+		f.Add([]byte(seed), 200)
+		f.Add([]byte(seed), 401)
+	}
+	credential := secret.New("hunter2hunter2")
+	f.Fuzz(func(t *testing.T, raw []byte, code int) {
+		code = 100 + int(uint(code)%500)
+		host := &http.Client{Transport: fetchtest.Replies(code, string(raw))}
+		c := &client{id: "id", credential: FixedCredential(credential), post: func(ctx context.Context, body []byte) (*watchdog.Response, error) {
+			return watchdog.Send(ctx, host, watchdog.Request{Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: "api.test"}, Body: body, OpenLimit: time.Minute, IdleLimit: time.Minute})
+		}}
+		token, life, err := c.fetchToken(t.Context())
+		if err != nil {
+			require.True(t, token.IsZero())
+			require.NotContains(t, err.Error(), credential.Reveal())
+			require.Less(t, len(err.Error()), maxSaid+300)
+			return
+		}
+		require.Equal(t, 2, code/100)
+		require.Regexp(t, `^[ -~]+$`, token.Reveal())
+		require.LessOrEqual(t, life, longestLifeSeconds*time.Second)
+		require.GreaterOrEqual(t, life-margin(life), time.Duration(0))
+	})
+}

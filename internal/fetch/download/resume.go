@@ -1,0 +1,174 @@
+package download
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jobferry/jobferry/internal/fetch/watchdog"
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/retry"
+)
+
+// maxRefused is how many fresh URLs in a row may be refused before the file is
+// taken to be gone for good.
+const maxRefused = 3
+
+// errIdle ends a renewal that takes longer than the download may be idle.
+var errIdle = errors.New("the download has been idle for too long")
+
+// connect opens a connection that goes on at the offset. It tries until the
+// deadline; then the error is the last real one. errEndsHere means that the file
+// is whole.
+func (d *reader) connect(deadline time.Time) error {
+	for {
+		if err := d.pause(resumeDelay(max(d.tries, d.shortConns-maxShort)), deadline); err != nil {
+			return err
+		}
+		d.tries++
+		err := d.request(time.Until(deadline))
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, errRefused) && !isFinal(err) { // it may have been refused before it got stuck
+			err = d.refreshURL(deadline, err)
+		}
+		switch {
+		case d.ctx.Err() != nil:
+			return watchdog.Interruption(d.ctx)
+		case isFinal(err):
+			return err
+		case err != nil:
+			d.broken = err
+		}
+	}
+}
+
+// resumeDelay is the backoff after so many tries that brought little or nothing.
+func resumeDelay(tries int) time.Duration {
+	if tries == 0 {
+		return 0
+	}
+	return retry.Policy{Initial: 100 * time.Millisecond, Max: 2 * time.Second, Multiplier: 2}.Delay(tries - 1)
+}
+
+// isFinal reports whether another try would change nothing.
+func isFinal(err error) bool {
+	_, known := errors.AsType[*job.Error](err)
+	return known || errors.Is(err, errEndsHere)
+}
+
+// request makes one try. Without an error, the response is at the offset.
+func (d *reader) request(left time.Duration) error {
+	resp, err := watchdog.Send(d.ctx, d.Client, watchdog.Request{
+		Method: http.MethodGet, URL: d.url, Header: d.header(),
+		OpenLimit: min(d.StallLimit, max(left, 0)), IdleLimit: d.StallLimit,
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.at.accept(resp.Response); err != nil {
+		resp.Drain()
+		if other, ok := errors.AsType[*otherFile](err); ok {
+			return d.giveUp(other.why)
+		}
+		return err
+	}
+	resp.StopOpenTimer()
+	d.response, d.connBytes = resp, 0
+	return nil
+}
+
+// header asks for the rest of the file, and for the bytes as they are stored:
+// ranges of an encoding made on the way would not fit together.
+func (d *reader) header() http.Header {
+	h := http.Header{"Accept-Encoding": {"identity"}, "Accept": {"*/*"}, "User-Agent": {d.UserAgent}}
+	if d.at.offset > 0 {
+		h.Set("Range", fmt.Sprintf("bytes=%d-", d.at.offset))
+		if validator := d.at.version.validator(); validator != "" {
+			h.Set("If-Range", validator)
+		}
+	}
+	return h
+}
+
+// refreshURL replaces a URL that was refused. The first refusal may be a matter
+// of time, and so is no reason to wait; further ones are.
+func (d *reader) refreshURL(deadline time.Time, refusal error) error {
+	if d.refused == maxRefused {
+		return job.Fail(job.ReasonJobExpired, "%d fresh URLs of the file were refused in a row: %w", maxRefused, refusal)
+	}
+	d.broken = refusal
+	if d.refused > 0 {
+		if err := d.pause(d.RenewDelay<<(d.refused-1), deadline); err != nil {
+			return err
+		}
+	}
+	d.file.Log.Info("asking for a fresh URL of a result", zap.Int("refused", d.refused), zap.Error(refusal))
+	d.Renewed.Inc()
+	ctx, cancel := context.WithDeadlineCause(d.ctx, deadline, errIdle)
+	defer cancel()
+	file, err := d.file.Renew(ctx)
+	switch {
+	case errors.Is(err, errIdle):
+		return refusal
+	case err != nil:
+		return err
+	}
+	if err := d.setURL(file); err != nil {
+		return err
+	}
+	d.refused++
+	d.tries = 0
+	return nil
+}
+
+// setURL uses the URL of a file, if it may be requested.
+func (d *reader) setURL(file job.File) error {
+	u, err := url.Parse(file.URL.Reveal())
+	if err != nil {
+		return job.Fail(job.ReasonResultInvalid, "the URL of file %d is not a URL", d.file.Number)
+	}
+	if err := d.Check(u); err != nil {
+		return err
+	}
+	d.url = u
+	return nil
+}
+
+// pause waits before the next try, or reports that there is no time for one.
+func (d *reader) pause(delay time.Duration, deadline time.Time) error {
+	if time.Until(deadline) <= delay {
+		return d.giveUp(fmt.Sprintf("nothing more came within %v", d.IdleLimit))
+	}
+	if delay == 0 {
+		return nil
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-d.ctx.Done():
+		return watchdog.Interruption(d.ctx)
+	}
+}
+
+// giveUp is the error of a download that cannot go on. A download whose last
+// connection ended in good order, and too early, has the wrong length.
+func (d *reader) giveUp(why string) error {
+	if d.at.total >= 0 && errors.Is(d.broken, io.ErrUnexpectedEOF) {
+		return &job.Error{Class: job.ClassWrongLength, By: job.FileHost, Err: fmt.Errorf("the download disagrees with its own length: it ended at byte %d of %d, and %s", d.at.offset, d.at.total, why)}
+	}
+	err := fmt.Errorf("the download broke off at byte %d, and %s", d.at.offset, why)
+	if d.broken != nil {
+		err = fmt.Errorf("%w: %w", err, d.broken)
+	}
+	return &job.Error{By: job.FileHost, Err: err}
+}
