@@ -23,7 +23,7 @@ import (
 	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/consumer/pull"
-	"github.com/jobferry/jobferry/internal/crew"
+	"github.com/jobferry/jobferry/internal/gopool"
 )
 
 // handBackLimit is what a worker takes beyond its drain timeout to hand back
@@ -56,7 +56,7 @@ type Worker struct {
 	working  context.Context // ends when work under way has to stop
 	settling context.Context // ends when nothing more can be published
 	messages sync.WaitGroup  // in flight
-	pool     *crew.Crew      // of the goroutines that process them
+	pool     *gopool.Pool      // of the goroutines that process them
 }
 
 // New returns a worker that has not started. It does no input or output.
@@ -78,7 +78,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		throttle:     limit.NewThrottle(cfg.Backoff),
 		apiBreaker:   limit.NewBreaker("api", deps.API.Probe, deps.Health),
 		storeBreaker: limit.NewBreaker("store", deps.Store.Probe, deps.Health),
-		pool:         crew.New(),
+		pool:         gopool.New(),
 	}
 	w.polls = limit.NewPolls(cfg.Polls, cfg.PollRate > 0, w.transfers.Free)
 	watchSlots(deps.Metrics, w.polls, w.transfers)
@@ -95,7 +95,7 @@ func (w *Worker) Run(ctx, stop context.Context) error {
 	w.taking = ctx
 	w.working, stopWorking = context.WithCancelCause(context.WithoutCancel(ctx))
 	w.settling, stopSettling = context.WithCancelCause(context.WithoutCancel(ctx))
-	defer w.pool.Dismiss()
+	defer w.pool.Close()
 	defer stopSettling(errDraining)
 	defer stopWorking(errDraining)
 	defer context.AfterFunc(stop, func() { stopSettling(errDraining) })()

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/jobferry/jobferry/internal/crew"
+	"github.com/jobferry/jobferry/internal/gopool"
 )
 
 // The limits of a connection. None is over a whole upload: a large one may
@@ -38,7 +38,7 @@ type Store struct {
 	cfg       Config
 	client    *s3.Client
 	transport *http.Transport
-	crew      *crew.Crew // has the stacks for the SDK
+	pool      *gopool.Pool // has the stacks for the SDK
 	buffers   *buffers
 	metrics   *metrics
 	log       *zap.Logger
@@ -93,14 +93,14 @@ func open(cfg Config, chain aws.Config, log *zap.Logger, reg prometheus.Register
 	return &Store{
 		cfg: cfg, transport: transport, metrics: m, log: log,
 		client:  s3.NewFromConfig(chain, options(cfg, m)),
-		crew:    crew.New(),
+		pool:    gopool.New(),
 		buffers: lent,
 	}, nil
 }
 
 // Close lets go of the connections that are idle. Uploads must have ended.
 func (s *Store) Close() {
-	s.crew.Dismiss()
+	s.pool.Close()
 	s.transport.CloseIdleConnections()
 }
 

@@ -59,7 +59,7 @@ func (s *Store) putStream(ctx context.Context, a attributes, st *stream) (job.Ob
 	input.Body, input.ContentLength = body, &body.length
 	var out *s3.PutObjectOutput
 	var err error
-	s.crew.Do(func() { out, err = s.client.PutObject(ctx, input, withTrailer(st.size)) })
+	s.pool.Do(func() { out, err = s.client.PutObject(ctx, input, withTrailer(st.size)) })
 	if err != nil {
 		return job.Object{}, s.classify(opPutObject, a.location, err)
 	}

@@ -1,4 +1,4 @@
-package crew
+package gopool
 
 import (
 	"testing"
@@ -10,16 +10,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestCrewRunsAtOnceWhatItIsGiven(t *testing.T) {
+func TestPoolRunsAtOnceWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := New()
-		defer c.Dismiss()
+		p := New()
+		defer p.Close()
 		running, release := 0, make(chan struct{})
 		counted := make(chan struct{}, 1)
 		counted <- struct{}{}
 		for range 5 {
-			c.Go(func() {
+			p.Go(func() {
 				<-counted
 				running++
 				counted <- struct{}{}
@@ -32,40 +32,40 @@ func TestCrewRunsAtOnceWhatItIsGiven(t *testing.T) {
 	})
 }
 
-// TestCrewStays: a function finds the goroutine of an earlier one.
-func TestCrewStays(t *testing.T) {
+// TestGoroutineIsReused: a function finds the goroutine of an earlier one.
+func TestGoroutineIsReused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := New()
-		defer c.Dismiss()
-		c.Do(func() {})
+		p := New()
+		defer p.Close()
+		p.Do(func() {})
 		synctest.Wait() // it has nothing to do now
 		select {
-		case c.next <- func() {}:
+		case p.next <- func() {}:
 		default:
-			t.Fatal("nobody stayed")
+			t.Fatal("no goroutine was kept")
 		}
 	})
 }
 
-func TestCrewDoWaits(t *testing.T) {
+func TestPoolDoWaits(t *testing.T) {
 	t.Parallel()
-	c := New()
-	defer c.Dismiss()
+	p := New()
+	defer p.Close()
 	done := false
-	c.Do(func() { done = true })
+	p.Do(func() { done = true })
 	require.True(t, done)
 }
 
-// TestCrewThatIsDismissed ends its goroutines, which goleak sees, and still
+// TestClosedPool ends its goroutines, which goleak sees, and still
 // does what it is given.
-func TestCrewThatIsDismissed(t *testing.T) {
+func TestClosedPool(t *testing.T) {
 	t.Parallel()
-	c := New()
-	c.Do(func() {})
-	c.Dismiss()
-	c.Dismiss()
+	p := New()
+	p.Do(func() {})
+	p.Close()
+	p.Close()
 	done := false
-	c.Do(func() { done = true })
+	p.Do(func() { done = true })
 	require.True(t, done)
 }
