@@ -4,14 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/secret"
+	"github.com/jobferry/jobferry/internal/sink"
 )
 
 // maxReplicas is the most that a JetStream stream can have.
@@ -33,15 +34,18 @@ var (
 	text   = reading[string]{"string", func(raw string) (string, error) { return raw, nil }}
 	hidden = reading[secret.String]{"string", func(raw string) (secret.String, error) { return secret.New(raw), nil }}
 
-	boolean       = reading[bool]{"bool", parseBool}
-	crashes       = between(1, math.MaxInt32)
-	atOnce        = between(1, maxAtOnce)
-	rate          = number(0, 1_000_000)
-	multiplier    = number(1, 1000)
-	duration      = durationFrom(time.Nanosecond)
-	size          = reading[int64]{"size", parseSize}
-	word          = matching(`^[A-Za-z0-9_-]+$`, "must be one word such as STANDARD_IA")
-	subjectPrefix = matching(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`, "must be one or more tokens of A-Z a-z 0-9 _ - joined by dots")
+	boolean    = reading[bool]{"bool", parseBool}
+	crashes    = between(1, math.MaxInt32)
+	atOnce     = between(1, maxAtOnce)
+	rate       = number(0, 1_000_000)
+	multiplier = number(1, 1000)
+	duration   = durationFrom(time.Nanosecond)
+	size       = reading[int64]{"size", parseSize}
+
+	subjectPrefix = checked(broker.CheckSubjectPrefix)
+	bucket        = checked(sink.CheckBucket)
+	keyPrefix     = checked(sink.CheckPrefix)
+	storageClass  = checked(sink.CheckStorageClass)
 )
 
 func parseBool(raw string) (bool, error) {
@@ -111,14 +115,9 @@ func oneOf(words ...string) reading[string] {
 	}}
 }
 
-func matching(pattern, right string) reading[string] {
-	expression := regexp.MustCompile(pattern)
-	return reading[string]{"string", func(raw string) (string, error) {
-		if !expression.MatchString(raw) {
-			return raw, errors.New(right)
-		}
-		return raw, nil
-	}}
+// checked reads a text by the rule of the package that uses it.
+func checked(check func(string) error) reading[string] {
+	return reading[string]{"string", func(raw string) (string, error) { return raw, check(raw) }}
 }
 
 // listOf reads values joined by commas; white space around them, and an empty

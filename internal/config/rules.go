@@ -1,6 +1,9 @@
 package config
 
-import "github.com/jobferry/jobferry/internal/fetch"
+import (
+	"github.com/jobferry/jobferry/internal/fetch"
+	"github.com/jobferry/jobferry/internal/sink"
+)
 
 // Check is a rule about more than one setting of a section, or about more than
 // the setting itself says. Apply reports by calling wrong with the variable to
@@ -57,8 +60,8 @@ func checkS3(c Config, wrong func(variable, right string)) {
 	if c.S3.Bucket == "" {
 		wrong("S3_BUCKET", "must be set: the bucket that results are stored in")
 	}
-	if c.S3.SSEKMSKeyID != "" && c.S3.SSE != sseKMS && c.S3.SSE != sseKMSDSSE {
-		wrong("S3_SSE", "must be "+sseKMS+" or "+sseKMSDSSE+", because S3_SSE_KMS_KEY_ID is set")
+	if err := sink.CheckEncryption(c.S3.SSE, c.S3.SSEKMSKeyID); err != nil {
+		wrong("S3_SSE", err.Error())
 	}
 }
 
