@@ -16,7 +16,7 @@ func Settings() []Setting {
 }
 
 func natsSettings() []Setting {
-	in := func(name, help string, place func(*Config) *string, as reading[string]) Setting {
+	in := func(name, help string, place func(*Config) *string, as parser[string]) Setting {
 		return Setting{Name: name, Help: help, Section: SectionNATS, value: into(place, as)}
 	}
 	url := in("NATS_URL", "servers, joined by commas", func(c *Config) *string { return &c.NATS.URL }, natsURLs)
@@ -37,7 +37,7 @@ func natsSettings() []Setting {
 }
 
 func apiSettings() []Setting {
-	in := func(name, help string, place func(*Config) *string, as reading[string]) Setting {
+	in := func(name, help string, place func(*Config) *string, as parser[string]) Setting {
 		return Setting{Name: name, Help: help, Section: SectionAPI, value: into(place, as)}
 	}
 	url := in("NITRO_API_URL", "address of the job API", func(c *Config) *string { return &c.API.URL }, httpURL)
@@ -56,7 +56,7 @@ func apiSettings() []Setting {
 	}
 }
 
-func secretIn(section Section, name, help string, place func(*Config) *secret.String, as reading[secret.String]) Setting {
+func secretIn(section Section, name, help string, place func(*Config) *secret.String, as parser[secret.String]) Setting {
 	return Setting{Name: name, Help: help, Section: section, Secret: true, value: into(place, as)}
 }
 
