@@ -2,7 +2,6 @@ package test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -218,8 +217,8 @@ func TestDependenciesThatAreAwayAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.api.SetConditions(simulator.Conditions{Down: true})
-	nats := newDoor(t, strings.TrimPrefix(w.nats.URL(), "nats://"))
-	store := newDoor(t, strings.TrimPrefix(s3.URL(), "http://"))
+	nats := newTCPProxy(t, strings.TrimPrefix(w.nats.URL(), "nats://"))
+	store := newTCPProxy(t, strings.TrimPrefix(s3.URL(), "http://"))
 	p := w.start(map[string]string{"NATS_URL": "nats://" + nats.addr(), "AWS_ENDPOINT_URL_S3": "http://" + store.addr()})
 	conditions := func(want string) {
 		t.Helper()
@@ -241,21 +240,3 @@ func TestDependenciesThatAreAwayAreWaitedFor(t *testing.T) {
 	w.check(simulator.Job{ID: "patient"})
 	w.nothingLeft()
 }
-
-// door is an address that refuses connections until it is opened.
-type door struct {
-	t        *testing.T
-	backend  string
-	listener net.Listener
-}
-
-func newDoor(t *testing.T, backend string) *door {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	d := &door{t: t, backend: backend, listener: listener}
-	require.NoError(t, listener.Close())
-	return d
-}
-
-func (d *door) addr() string { return d.listener.Addr().String() }

@@ -81,7 +81,7 @@ type running struct {
 	kill   context.CancelFunc // the second one
 	done   chan error
 	health *recordedHealth
-	reg    *prometheus.Registry
+	worker *Worker
 }
 
 // wait returns what Run returned.
@@ -101,12 +101,13 @@ func (h *harness) start() *running { return h.startOn(h.connect()) }
 
 func (h *harness) startOn(nc *nats.Conn) *running {
 	h.t.Helper()
-	r := &running{done: make(chan error, 1), health: newRecordedHealth(), reg: prometheus.NewRegistry()}
+	r := &running{done: make(chan error, 1), health: newRecordedHealth()}
 	w, err := New(h.cfg, Deps{
 		Conn: nc, API: h.api, Store: h.store, Health: r.health,
-		Log: h.log, Metrics: r.reg, Tracer: h.tracer,
+		Log: h.log, Metrics: prometheus.NewRegistry(), Tracer: h.tracer,
 	})
 	require.NoError(h.t, err)
+	r.worker = w
 	var ctx, stop context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
 	stop, r.kill = context.WithCancel(context.Background())

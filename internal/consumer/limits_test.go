@@ -11,6 +11,7 @@ import (
 	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 )
 
@@ -48,8 +49,8 @@ func TestFinishedJobsWithoutASlotGoRoundUncharged(t *testing.T) {
 		require.Equal(t, job.OutcomeCompleted, h.event(job.ID("job-"+strconv.Itoa(i))).Data.Status)
 	}
 	h.settledEverywhere()
-	require.GreaterOrEqual(t, r.value(t, "jobferry_timers_armed_total", causeNoSlot), float64(2*(count-2)))
-	require.Zero(t, r.value(t, "jobferry_timers_armed_total", causeRunning))
+	require.GreaterOrEqual(t, testutil.ToFloat64(r.worker.metrics.timers.WithLabelValues(causeNoSlot)), float64(2*(count-2)))
+	require.Zero(t, testutil.ToFloat64(r.worker.metrics.timers.WithLabelValues(causeRunning)))
 }
 
 // TestFinishedJobsAreLeftInTheQueue: a pod whose slots are taken does not ask
@@ -77,7 +78,7 @@ func TestFinishedJobsAreLeftInTheQueue(t *testing.T) {
 		next <- struct{}{}
 	}
 	h.settledEverywhere()
-	require.Less(t, r.value(t, "jobferry_polls_total", string(job.Completed)), float64(2*count))
+	require.Less(t, testutil.ToFloat64(r.worker.metrics.polls.WithLabelValues(string(job.Completed))), float64(2*count))
 }
 
 // TestAnswerWithoutRoomIsNoFailureOfTheAPI: the pod has too much in hand.
@@ -138,16 +139,16 @@ func TestIdleWorkerHasItsSlotsFree(t *testing.T) {
 		return text("done"), nil
 	})
 	r := h.start()
-	inUse := func() [limit.Lanes]float64 {
-		return [limit.Lanes]float64{r.value(t, "jobferry_slots_in_use", "poll_due"), r.value(t, "jobferry_slots_in_use", "poll_fresh")}
+	inUse := func() [limit.Lanes]int {
+		return [limit.Lanes]int{r.worker.polls.InUse(limit.Due), r.worker.polls.InUse(limit.Submitted)}
 	}
 	h.eventually(func() bool { return h.listens(h.subjects.Jobs()) && h.listens(h.subjects.Wait()) }, "the worker does not listen")
 	require.Zero(t, inUse())
 	h.submit("a")
-	h.eventually(func() bool { return inUse() == [limit.Lanes]float64{limit.Submitted: 1} }, "a job in hand has no slot")
+	h.eventually(func() bool { return inUse() == [limit.Lanes]int{limit.Submitted: 1} }, "a job in hand has no slot")
 	close(release)
 	h.settledEverywhere()
-	h.eventually(func() bool { return inUse() == [limit.Lanes]float64{} }, "the slot is not free again")
+	h.eventually(func() bool { return inUse() == [limit.Lanes]int{} }, "the slot is not free again")
 }
 
 // listens reports whether a request for messages of a stream waits at the

@@ -9,11 +9,15 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+
 	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 )
 
@@ -43,23 +47,14 @@ func (h *harness) lose() {
 	require.NoError(h.t, err)
 }
 
-// value is that of a worker's counter, with the label if it has one.
-func (r *running) value(t *testing.T, name, label string) float64 {
+// samples is how many values a histogram has.
+func samples(t *testing.T, histogram prometheus.Observer) uint64 {
 	t.Helper()
-	families, err := r.reg.Gather()
-	require.NoError(t, err)
-	for _, family := range families {
-		if family.GetName() != name {
-			continue
-		}
-		for _, metric := range family.GetMetric() {
-			if label == "" || metric.GetLabel()[0].GetValue() == label {
-				return metric.GetCounter().GetValue() + metric.GetGauge().GetValue() // it is one of them
-			}
-		}
-	}
-	require.Fail(t, "no such metric", "%s %s", name, label)
-	return 0
+	metric, ok := histogram.(prometheus.Metric)
+	require.True(t, ok)
+	var written dto.Metric
+	require.NoError(t, metric.Write(&written))
+	return written.GetHistogram().GetSampleCount()
 }
 
 // typedFiles is a result of count files whose type the API tells.
@@ -112,10 +107,33 @@ func TestExistingObjectsAreNotDownloadedAgain(t *testing.T) {
 			}
 			require.Equal(t, "old", h.store.content("a/result-001"))
 			require.Equal(t, "new", h.store.content("a/result-002"))
-			require.InDelta(t, 2, r.value(t, "jobferry_transfers_spared_total", ""), 0)
+			require.InDelta(t, 2, testutil.ToFloat64(r.worker.metrics.skipped), 0)
+			require.InDelta(t, len("new"), testutil.ToFloat64(r.worker.metrics.bytes), 0, "of the one that was stored")
+			require.EqualValues(t, 1, samples(t, r.worker.metrics.transfer), "of the one that was stored")
 		})
 	}
 }
+
+// TestExistingBinaryPayloadIsNotStoredAgain, and counts neither bytes nor time.
+func TestExistingBinaryPayloadIsNotStoredAgain(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.script("a", func(context.Context, int) (job.Answer, error) {
+		return job.Answer{Verdict: job.Completed, Kind: job.KindBinary, Payload: binaryPayload{&textPayload{strings.NewReader("same")}}}, nil
+	})
+	h.store.objects["a/result"] = []byte("same")
+	h.schedule(job.Job{ID: "a", Lost: 1, SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour)}, time.Now())
+	r := h.start()
+	require.Len(t, h.event("a").Data.Objects, 1)
+	h.settledEverywhere()
+	require.InDelta(t, 1, testutil.ToFloat64(r.worker.metrics.skipped), 0)
+	require.Zero(t, testutil.ToFloat64(r.worker.metrics.bytes))
+	require.Zero(t, samples(t, r.worker.metrics.transfer))
+}
+
+type binaryPayload struct{ *textPayload }
+
+func (binaryPayload) Kind() job.Kind { return job.KindBinary }
 
 func TestFirstTransferLooksForNothing(t *testing.T) {
 	t.Parallel()
@@ -194,7 +212,7 @@ func TestSubmissionWhoseTimerStandsIsLeftToIt(t *testing.T) {
 	h.schedule(job.Job{ID: "a", SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour)}, time.Now().Add(time.Hour))
 	r := h.start()
 	h.eventually(func() bool { return h.count(h.subjects.Jobs()) == 0 }, "the submission is not dropped")
-	require.InDelta(t, 1, r.value(t, "jobferry_duplicates_dropped_total", "waiting"), 0)
+	require.InDelta(t, 1, testutil.ToFloat64(r.worker.metrics.duplicates.WithLabelValues("waiting")), 0)
 	require.Zero(t, h.api.polled("a"))
 	require.Zero(t, h.store.aborted["a"], "the uploads may be those of the job's next worker")
 }
@@ -220,7 +238,7 @@ func TestUploadsOfLostWorkersAreAborted(t *testing.T) {
 		require.NoError(t, err)
 		r := h.start()
 		h.settledEverywhere()
-		require.InDelta(t, 1, r.value(t, "jobferry_duplicates_dropped_total", "settled"), 0)
+		require.InDelta(t, 1, testutil.ToFloat64(r.worker.metrics.duplicates.WithLabelValues("settled")), 0)
 		require.Equal(t, 1, h.store.aborted["a"])
 	})
 }
@@ -337,7 +355,7 @@ func TestACompletedJobIsNotReplayed(t *testing.T) {
 			}
 			require.Equal(t, "{}", string(body))
 			require.Zero(t, h.api.polled("a"))
-			require.InDelta(t, 1, r.value(t, "jobferry_duplicates_dropped_total", "settled"), 0)
+			require.InDelta(t, 1, testutil.ToFloat64(r.worker.metrics.duplicates.WithLabelValues("settled")), 0)
 		})
 	}
 }

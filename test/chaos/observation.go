@@ -44,7 +44,7 @@ func observe(ctx context.Context, workload []plan.Submission, faults []plan.Faul
 // countFaults puts what was inflicted, by the run or by the workload itself,
 // beside what had to be.
 func countFaults(o *check.Observation, workload []plan.Submission, faults []plan.Fault, e world.Evidence) {
-	planned, met := plan.Brought(workload), plan.Met(workload, e.Record, e.Acknowledged)
+	planned, met := plan.ExpectedFaults(workload), plan.ObservedFaults(workload, e.Record, e.Acknowledged)
 	for _, f := range faults {
 		planned[f.Kind]++
 	}

@@ -48,7 +48,7 @@ func runIn(ctx context.Context, s settings, programs world.Binaries, out io.Writ
 	if err != nil {
 		return check.Report{}, err
 	}
-	evidence, err := w.Run(ctx, world.Story{Workload: workload, Faults: faults, Progress: out})
+	evidence, err := w.Run(ctx, world.Scenario{Workload: workload, Faults: faults, Progress: out})
 	if err := errors.Join(err, w.Close()); err != nil {
 		return check.Report{}, err
 	}

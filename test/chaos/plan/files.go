@@ -18,25 +18,25 @@ const (
 )
 
 // size is at least low and at most high, and rarely a round number.
-func size(dice *rand.Rand, low, high int64) int64 { return low + dice.Int64N(high-low+1) }
+func size(random *rand.Rand, low, high int64) int64 { return low + random.Int64N(high-low+1) }
 
 // smallFile is one of a few types, with faults that fit its size.
-func smallFile(dice *rand.Rand, faults faultMaker) simulator.File {
+func smallFile(random *rand.Rand, faults faultMaker) simulator.File {
 	types := []simulator.File{
 		{Name: "result.pdf", ContentType: "application/pdf", PageCount: 3},
 		{Name: "page.png", ContentType: "image/png"},
 		{Name: "letter.docx", ContentType: "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
 		{Name: "drawing.dwf"}, // a type that says nothing: the extension is the URL's
 	}
-	f := types[dice.IntN(len(types))]
-	f.Size = size(dice, 1<<10, maxSmall)
-	f.Faults = faults(dice, f.Size)
+	f := types[random.IntN(len(types))]
+	f.Size = size(random, 1<<10, maxSmall)
+	f.Faults = faults(random, f.Size)
 	return f
 }
 
 // faultMaker makes faults for the downloads of a file of a size. None of them
 // keeps the file from arriving.
-type faultMaker func(dice *rand.Rand, size int64) simulator.Faults
+type faultMaker func(random *rand.Rand, size int64) simulator.Faults
 
 // downloadFaults are all of them, and none.
 func downloadFaults() []faultMaker {
@@ -45,55 +45,55 @@ func downloadFaults() []faultMaker {
 
 func noFault(*rand.Rand, int64) simulator.Faults { return simulator.Faults{} }
 
-func cutOnce(dice *rand.Rand, size int64) simulator.Faults {
-	return simulator.Faults{CutAt: []int64{1 + dice.Int64N(size-1)}}
+func cutOnce(random *rand.Rand, size int64) simulator.Faults {
+	return simulator.Faults{CutAt: []int64{1 + random.Int64N(size-1)}}
 }
 
 // cutOften cuts once in each third.
-func cutOften(dice *rand.Rand, size int64) simulator.Faults {
+func cutOften(random *rand.Rand, size int64) simulator.Faults {
 	third := size / 3
 	var f simulator.Faults
 	for i := range int64(3) {
-		f.CutAt = append(f.CutAt, i*third+1+dice.Int64N(third-1))
+		f.CutAt = append(f.CutAt, i*third+1+random.Int64N(third-1))
 	}
 	return f
 }
 
 // truncated loses the last bytes, once.
-func truncated(dice *rand.Rand, size int64) simulator.Faults {
-	return simulator.Faults{CutAt: []int64{size - 1 - dice.Int64N(lastBytes-1)}}
+func truncated(random *rand.Rand, size int64) simulator.Faults {
+	return simulator.Faults{CutAt: []int64{size - 1 - random.Int64N(lastBytes-1)}}
 }
 
-func expired(dice *rand.Rand, _ int64) simulator.Faults {
-	return simulator.Faults{Expired: 1 + dice.IntN(2)}
+func expired(random *rand.Rand, _ int64) simulator.Faults {
+	return simulator.Faults{Expired: 1 + random.IntN(2)}
 }
 
-func unavailable(dice *rand.Rand, _ int64) simulator.Faults {
-	return simulator.Faults{Unavailable: 1 + dice.IntN(2)}
+func unavailable(random *rand.Rand, _ int64) simulator.Faults {
+	return simulator.Faults{Unavailable: 1 + random.IntN(2)}
 }
 
 // noRange has to begin again after its cut.
-func noRange(dice *rand.Rand, size int64) simulator.Faults {
-	f := cutOnce(dice, size)
+func noRange(random *rand.Rand, size int64) simulator.Faults {
+	f := cutOnce(random, size)
 	f.NoRange = true
 	return f
 }
 
 // noETag cannot be resumed safely either.
-func noETag(dice *rand.Rand, size int64) simulator.Faults {
-	f := cutOnce(dice, size)
+func noETag(random *rand.Rand, size int64) simulator.Faults {
+	f := cutOnce(random, size)
 	f.NoETag = true
 	return f
 }
 
 // slow takes from a second to ten.
-func slow(dice *rand.Rand, size int64) simulator.Faults {
-	return simulator.Faults{Rate: max(size/(1+dice.Int64N(10)), 1)}
+func slow(random *rand.Rand, size int64) simulator.Faults {
+	return simulator.Faults{Rate: max(size/(1+random.Int64N(10)), 1)}
 }
 
 // stalled stops in the middle, once, until the client gives up.
-func stalled(dice *rand.Rand, size int64) simulator.Faults {
-	return simulator.Faults{StallAt: []int64{1 + dice.Int64N(size-1)}}
+func stalled(random *rand.Rand, size int64) simulator.Faults {
+	return simulator.Faults{StallAt: []int64{1 + random.Int64N(size-1)}}
 }
 
 // Extra is what the faults of a file make necessary beyond one download of it:

@@ -31,12 +31,12 @@ func leaders() []string { return []string{"JOBS_WAIT", "JOBS_EVENTS", "JOBS"} }
 // nodeKills are one after the other: the next one comes when the node before
 // is back, because three replicas need two of them.
 func nodeKills(o Options) []Fault {
-	dice := diceFor(o, "node kills")
-	streams := newDeck(dice, leaders()...)
+	random := randomFor(o, "node kills")
+	streams := newDeck(random, leaders()...)
 	faults := make([]Fault, 0, o.NodeKills)
 	slots(o.NodeKills, o.Over(), func(i int, begin, end time.Duration) {
-		away := between(dice, minNodeAway, maxNodeAway)
-		f := Fault{At: between(dice, begin, end-away-nodeRest), Kind: NodeKill, Target: dice.IntN(o.Nodes), For: away}
+		away := between(random, minNodeAway, maxNodeAway)
+		f := Fault{At: between(random, begin, end-away-nodeRest), Kind: NodeKill, Target: random.IntN(o.Nodes), For: away}
 		if i%2 == 0 { // every other kill takes a leader
 			f.Kind, f.Stream, f.Target = LeaderKill, streams.deal(), All
 		}
@@ -51,12 +51,12 @@ func stops(o Options) []Fault {
 	if o.Workers < 2 {
 		return nil
 	}
-	dice := diceFor(o, "worker stops")
+	random := randomFor(o, "worker stops")
 	var faults []Fault
 	slots(int(o.Over()/stopEvery), o.Over(), func(_ int, begin, end time.Duration) {
-		frozen := between(dice, minStop, maxStop)
+		frozen := between(random, minStop, maxStop)
 		faults = append(faults, Fault{
-			At: between(dice, begin, end-frozen), Kind: WorkerStop, Target: dice.IntN(o.Workers), For: frozen,
+			At: between(random, begin, end-frozen), Kind: WorkerStop, Target: random.IntN(o.Workers), For: frozen,
 		})
 	})
 	return faults
@@ -77,18 +77,18 @@ func terminates(o Options, stopped []Fault) []Fault {
 }
 
 func strikes(o Options, kind Kind, count int, stopped []Fault) []Fault {
-	dice := diceFor(o, string(kind))
+	random := randomFor(o, string(kind))
 	faults := make([]Fault, 0, count)
 	slots(count, o.Over(), func(_ int, begin, end time.Duration) {
-		at := between(dice, begin, end)
-		faults = append(faults, Fault{At: at, Kind: kind, Target: running(dice, o.Workers, at, stopped)})
+		at := between(random, begin, end)
+		faults = append(faults, Fault{At: at, Kind: kind, Target: running(random, o.Workers, at, stopped)})
 	})
 	return faults
 }
 
 // running picks a worker that the plan has not stopped at that time.
-func running(dice *rand.Rand, workers int, at time.Duration, stopped []Fault) int {
-	target := dice.IntN(workers)
+func running(random *rand.Rand, workers int, at time.Duration, stopped []Fault) int {
+	target := random.IntN(workers)
 	frozen := func(f Fault) bool { return f.Target == target && f.At <= at && at <= f.Ends() }
 	if slices.ContainsFunc(stopped, frozen) {
 		return (target + 1) % workers

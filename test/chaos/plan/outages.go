@@ -23,26 +23,26 @@ const (
 
 // outages take dependencies away altogether, one at a time.
 func outages(o Options) []Fault {
-	dice := diceFor(o, "outages")
-	next := dealer(dice, outageVariants(o))
+	random := randomFor(o, "outages")
+	next := dealer(random, outageVariants(o))
 	var faults []Fault
-	at := between(dice, minPeace, maxPeace)
+	at := between(random, minPeace, maxPeace)
 	for n := 0; ; n++ {
 		f := next()
-		f.At, f.For = at, outageLength(dice, o.Over(), n)
+		f.At, f.For = at, outageLength(random, o.Over(), n)
 		if f.Ends() > o.Over() {
 			return faults
 		}
 		faults = append(faults, f)
-		at = f.Ends() + between(dice, minPeace, maxPeace)
+		at = f.Ends() + between(random, minPeace, maxPeace)
 	}
 }
 
-func outageLength(dice *rand.Rand, over time.Duration, n int) time.Duration {
+func outageLength(random *rand.Rand, over time.Duration, n int) time.Duration {
 	if over >= longOutageFrom && n%longOutageEvery == longOutageEvery-1 {
-		return between(dice, minLongOutage, maxLongOutage)
+		return between(random, minLongOutage, maxLongOutage)
 	}
-	return between(dice, minOutage, maxOutage)
+	return between(random, minOutage, maxOutage)
 }
 
 // outageVariants are the faults by kind, without their times.
@@ -76,11 +76,11 @@ func connections(o Options, kind Kind, amount int64) []Fault {
 
 // dealer deals the kinds in turn, so that a short run has one of each, and
 // the variants of a kind each once before any comes again.
-func dealer(dice *rand.Rand, kinds [][]Fault) func() Fault {
+func dealer(random *rand.Rand, kinds [][]Fault) func() Fault {
 	decks := make([]*deck[Fault], len(kinds))
 	for i, variants := range kinds {
-		decks[i] = newDeck(dice, variants...)
+		decks[i] = newDeck(random, variants...)
 	}
-	turn := newDeck(dice, decks...)
+	turn := newDeck(random, decks...)
 	return func() Fault { return turn.deal().deal() }
 }

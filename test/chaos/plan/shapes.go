@@ -18,7 +18,7 @@ const (
 )
 
 // shape makes a job of one sort.
-type shape func(dice *rand.Rand) simulator.Job
+type shape func(random *rand.Rand) simulator.Job
 
 // endless reports whether only its deadline ends the job.
 func (s Submission) endless() bool {
@@ -52,27 +52,27 @@ func costlyShapes() []shape {
 }
 
 func oneFile(faults faultMaker) shape {
-	return func(dice *rand.Rand) simulator.Job {
-		return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{smallFile(dice, faults)}}
+	return func(random *rand.Rand) simulator.Job {
+		return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{smallFile(random, faults)}}
 	}
 }
 
 // severalFiles are two to five, of which the first has the faults.
 func severalFiles(faults faultMaker) shape {
-	return func(dice *rand.Rand) simulator.Job {
-		files := []simulator.File{smallFile(dice, faults)}
-		for range 1 + dice.IntN(4) {
-			files = append(files, smallFile(dice, noFault))
+	return func(random *rand.Rand) simulator.Job {
+		files := []simulator.File{smallFile(random, faults)}
+		for range 1 + random.IntN(4) {
+			files = append(files, smallFile(random, noFault))
 		}
 		return simulator.Job{Kind: job.KindFiles, Duration: anyDuration, Files: files}
 	}
 }
 
 func payload(kind job.Kind, largest int64) shape {
-	return func(dice *rand.Rand) simulator.Job {
+	return func(random *rand.Rand) simulator.Job {
 		return simulator.Job{
-			Kind: kind, Duration: anyDuration, PayloadSize: size(dice, 1, largest),
-			ResultFirst: dice.IntN(2) == 0, Chunked: dice.IntN(2) == 0,
+			Kind: kind, Duration: anyDuration, PayloadSize: size(random, 1, largest),
+			ResultFirst: random.IntN(2) == 0, Chunked: random.IntN(2) == 0,
 		}
 	}
 }
@@ -92,56 +92,56 @@ func endings() []shape {
 		{Type: "PDFIsPasswordProtected", Title: "The PDF is password protected"},
 		{Type: "PageLimitReached", Title: "The document has too many pages"}, // not documented
 	} {
-		shapes = append(shapes, func(dice *rand.Rand) simulator.Job {
-			return simulator.Job{Outcome: simulator.Failed, Error: e, ErrorAtTop: dice.IntN(2) == 0, Duration: anyDuration}
+		shapes = append(shapes, func(random *rand.Rand) simulator.Job {
+			return simulator.Job{Outcome: simulator.Failed, Error: e, ErrorAtTop: random.IntN(2) == 0, Duration: anyDuration}
 		})
 	}
 	return shapes
 }
 
-func delivered(dice *rand.Rand) simulator.Job {
-	return simulator.Job{Kind: job.KindDelivered, Duration: anyDuration, Files: []simulator.File{smallFile(dice, noFault)}}
+func delivered(random *rand.Rand) simulator.Job {
+	return simulator.Job{Kind: job.KindDelivered, Duration: anyDuration, Files: []simulator.File{smallFile(random, noFault)}}
 }
 
 // binary is one whose answer is the file itself: of a type that is no JSON.
-func binary(dice *rand.Rand) simulator.Job {
-	f := smallFile(dice, noFault)
+func binary(random *rand.Rand) simulator.Job {
+	f := smallFile(random, noFault)
 	f.Name, f.ContentType = "result.png", "image/png"
-	return simulator.Job{Kind: job.KindBinary, Duration: anyDuration, Chunked: dice.IntN(2) == 0, Files: []simulator.File{f}}
+	return simulator.Job{Kind: job.KindBinary, Duration: anyDuration, Chunked: random.IntN(2) == 0, Files: []simulator.File{f}}
 }
 
 // chunked is a file of unknown length.
 func chunked(largest int64, faults faultMaker) shape {
-	return func(dice *rand.Rand) simulator.Job {
-		f := simulator.File{Name: "export.csv", ContentType: "text/csv", Size: size(dice, largest/8, largest), Chunked: true, OmitSize: true}
-		f.Faults = faults(dice, f.Size)
+	return func(random *rand.Rand) simulator.Job {
+		f := simulator.File{Name: "export.csv", ContentType: "text/csv", Size: size(random, largest/8, largest), Chunked: true, OmitSize: true}
+		f.Faults = faults(random, f.Size)
 		return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
 	}
 }
 
 // untyped is a file of which only its download tells the type.
-func untyped(dice *rand.Rand) simulator.Job {
-	f := smallFile(dice, noFault)
+func untyped(random *rand.Rand) simulator.Job {
+	f := smallFile(random, noFault)
 	f.NoContentType, f.DownloadType = true, f.ContentType
 	return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
 }
 
 // repolled is a job that is done after a number of polls rather than a time.
-func repolled(dice *rand.Rand) simulator.Job {
-	return simulator.Job{Kind: job.KindFile, Polls: 1 + dice.IntN(3), Files: []simulator.File{smallFile(dice, noFault)}}
+func repolled(random *rand.Rand) simulator.Job {
+	return simulator.Job{Kind: job.KindFile, Polls: 1 + random.IntN(3), Files: []simulator.File{smallFile(random, noFault)}}
 }
 
-func medium(dice *rand.Rand) simulator.Job {
-	f := simulator.File{Name: "scan.pdf", ContentType: "application/pdf", Size: size(dice, maxMedium/8, maxMedium)}
-	f.Faults = cutOften(dice, f.Size)
+func medium(random *rand.Rand) simulator.Job {
+	f := simulator.File{Name: "scan.pdf", ContentType: "application/pdf", Size: size(random, maxMedium/8, maxMedium)}
+	f.Faults = cutOften(random, f.Size)
 	return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
 }
 
 // large is a file that needs a multipart upload of several parts.
 func large(chunked bool, faults faultMaker) shape {
-	return func(dice *rand.Rand) simulator.Job {
-		f := simulator.File{Name: "scans.zip", ContentType: "application/zip", Size: size(dice, minLarge, maxLarge), Chunked: chunked, OmitSize: chunked}
-		f.Faults = faults(dice, f.Size)
+	return func(random *rand.Rand) simulator.Job {
+		f := simulator.File{Name: "scans.zip", ContentType: "application/zip", Size: size(random, minLarge, maxLarge), Chunked: chunked, OmitSize: chunked}
+		f.Faults = faults(random, f.Size)
 		return simulator.Job{Kind: job.KindFile, Duration: anyDuration, Files: []simulator.File{f}}
 	}
 }

@@ -17,7 +17,7 @@ func Summary(o Options) string {
 	}
 	var text strings.Builder
 	workload := Workload(o)
-	maps.Copy(counts, Brought(workload))
+	maps.Copy(counts, ExpectedFaults(workload))
 	fmt.Fprintf(&text, "seed %d: %s, over %v\n", o.Seed, workloadSummary(workload), o.Over().Round(time.Second))
 	for _, kind := range append(Kinds(), WorkloadKinds()...) {
 		fmt.Fprintf(&text, "  %-20s %d\n", kind, counts[kind])

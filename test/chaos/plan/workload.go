@@ -22,11 +22,11 @@ const (
 // of its files is computed when it is read, never held. The options have to be
 // valid.
 func Workload(o Options) []Submission {
-	dice := diceFor(o, "workload")
-	rounds := newRounds(dice)
+	random := randomFor(o, "workload")
+	rounds := newRounds(random)
 	all := make([]Submission, o.Jobs)
 	for i := range all {
-		all[i] = submission(o, dice, i, rounds.next())
+		all[i] = submission(o, random, i, rounds.next())
 	}
 	slices.SortStableFunc(all, func(a, b Submission) int { return cmp.Compare(a.At[0], b.At[0]) })
 	return all
@@ -39,10 +39,10 @@ type rounds struct {
 	dealt, all   int
 }
 
-func newRounds(dice *rand.Rand) *rounds {
+func newRounds(random *rand.Rand) *rounds {
 	cheap := cheapShapes()
 	every := slices.Concat(cheap, costlyShapes())
-	return &rounds{every: newDeck(dice, every...), cheap: newDeck(dice, cheap...), all: len(every)}
+	return &rounds{every: newDeck(random, every...), cheap: newDeck(random, cheap...), all: len(every)}
 }
 
 func (r *rounds) next() shape {
@@ -55,32 +55,32 @@ func (r *rounds) next() shape {
 }
 
 // submission makes the job of a shape, and decides how it is submitted.
-func submission(o Options, dice *rand.Rand, i int, design shape) Submission {
-	id := jobID(dice, i)
-	s := Submission{Job: design(dice), At: times(o, dice, i), Subject: SubmitSubject, WithID: dice.IntN(2) == 0}
+func submission(o Options, random *rand.Rand, i int, design shape) Submission {
+	id := jobID(random, i)
+	s := Submission{Job: design(random), At: times(o, random, i), Subject: SubmitSubject, WithID: random.IntN(2) == 0}
 	s.Job.ID = id
-	if dice.IntN(2) == 0 {
+	if random.IntN(2) == 0 {
 		s.Subject += "." + id
 	}
 	if s.Job.Duration < 0 { // not set by the shape
-		s.Job.Duration = duration(o, dice)
+		s.Job.Duration = duration(o, random)
 	}
-	s.Job.RunningAs200 = dice.IntN(4) == 0
-	return s.addressed(dice, i)
+	s.Job.RunningAs200 = random.IntN(4) == 0
+	return s.addressed(random, i)
 }
 
 // addressed chooses between the two forms of a submission. A job that only its
 // deadline ends has to name one.
-func (s Submission) addressed(dice *rand.Rand, i int) Submission {
+func (s Submission) addressed(random *rand.Rand, i int) Submission {
 	if s.endless() {
-		s.Deadline = between(dice, minDeadline, maxDeadline)
+		s.Deadline = between(random, minDeadline, maxDeadline)
 	}
-	if s.Plain = s.Deadline == 0 && dice.IntN(3) == 0; s.Plain {
+	if s.Plain = s.Deadline == 0 && random.IntN(3) == 0; s.Plain {
 		return s
 	}
 	prefixes := []string{"", "", "tenant-a/", "tenant-b/2026/", "no-folder-"}
-	s.Prefix = prefixes[dice.IntN(len(prefixes))]
-	if dice.IntN(2) == 0 {
+	s.Prefix = prefixes[random.IntN(len(prefixes))]
+	if random.IntN(2) == 0 {
 		s.Metadata = map[string]string{"orderID": fmt.Sprint(i), "Customer": "Fähre & Söhne", "note_1": `quotes " and = signs; %41`}
 	}
 	return s
@@ -88,13 +88,13 @@ func (s Submission) addressed(dice *rand.Rand, i int) Submission {
 
 // jobID makes an ID of one of the forms that there may be, the number is in
 // each.
-func jobID(dice *rand.Rand, i int) string {
+func jobID(random *rand.Rand, i int) string {
 	const longest = 128
-	switch dice.IntN(5) {
+	switch random.IntN(5) {
 	case 0:
 		return fmt.Sprint(1_000_000 + i) // like a sequence number
 	case 1:
-		return fmt.Sprintf("%08x-0000-4000-8000-%012d", dice.Uint32(), i)
+		return fmt.Sprintf("%08x-0000-4000-8000-%012d", random.Uint32(), i)
 	case 2:
 		id := fmt.Sprintf("Job_%d_", i)
 		return id + strings.Repeat("x", longest-len(id))
@@ -105,15 +105,15 @@ func jobID(dice *rand.Rand, i int) string {
 
 // duration is how long the API takes: nothing, a few seconds, or up to 40 s,
 // in a short run less.
-func duration(o Options, dice *rand.Rand) time.Duration {
+func duration(o Options, random *rand.Rand) time.Duration {
 	longest := min(40*time.Second, o.Over()/3)
-	switch n := dice.IntN(10); {
+	switch n := random.IntN(10); {
 	case n < 3:
 		return 0
 	case n < 7:
-		return between(dice, 0, longest/8)
+		return between(random, 0, longest/8)
 	default:
-		return between(dice, longest/8, longest)
+		return between(random, longest/8, longest)
 	}
 }
 
@@ -126,18 +126,18 @@ const (
 
 // times are when a job is published. The last tenth of a run is left to
 // duplicates and to the faults alone.
-func times(o Options, dice *rand.Rand, i int) []time.Duration {
+func times(o Options, random *rand.Rand, i int) []time.Duration {
 	window := o.Over() * 9 / 10
 	if group := i / crowd; group%crowdEvery == 0 {
 		i = group * crowd
 	}
 	at := (window * time.Duration(i) / time.Duration(o.Jobs)).Truncate(time.Millisecond)
 	all := []time.Duration{at}
-	if dice.IntN(duplicatesIn) != 0 {
+	if random.IntN(duplicatesIn) != 0 {
 		return all
 	}
-	for range 1 + dice.IntN(2) {
-		all = append(all, min(at+gap(dice), max(at, o.Over())))
+	for range 1 + random.IntN(2) {
+		all = append(all, min(at+gap(random), max(at, o.Over())))
 	}
 	slices.Sort(all)
 	return all
@@ -145,13 +145,13 @@ func times(o Options, dice *rand.Rand, i int) []time.Duration {
 
 // gap is the time to a duplicate: while the job is in hand, while it waits, or
 // when the broker has forgotten the message's ID.
-func gap(dice *rand.Rand) time.Duration {
-	switch dice.IntN(3) {
+func gap(random *rand.Rand) time.Duration {
+	switch random.IntN(3) {
 	case 0:
-		return between(dice, 0, time.Second)
+		return between(random, 0, time.Second)
 	case 1:
-		return between(dice, time.Second, dedupWindow)
+		return between(random, time.Second, dedupWindow)
 	default:
-		return between(dice, dedupWindow, dedupWindow+time.Minute)
+		return between(random, dedupWindow, dedupWindow+time.Minute)
 	}
 }

@@ -37,9 +37,9 @@ func (in *injector) impair(ctx context.Context, f plan.Fault, name string) bool 
 func (in *injector) impairment(f plan.Fault, name string) impairment {
 	switch f.Kind {
 	case plan.StoreError, plan.StoreLost:
-		return in.troubled(name, trouble{status: 500, code: "InternalError", share: share(f), late: f.Kind == plan.StoreLost})
+		return in.answering(name, injectedError{status: 500, code: "InternalError", share: share(f), late: f.Kind == plan.StoreLost})
 	case plan.StoreSlowDown:
-		return in.troubled(name, trouble{status: 503, code: "SlowDown", share: share(f)})
+		return in.answering(name, injectedError{status: 503, code: "SlowDown", share: share(f)})
 	case plan.APIDown:
 		return in.conditions(func(c *simulator.Conditions) { c.Down = true }, func(c *simulator.Conditions) { c.Down = false })
 	case plan.APIThrottle:
@@ -53,10 +53,10 @@ func (in *injector) impairment(f plan.Fault, name string) impairment {
 	}
 }
 
-func (in *injector) troubled(name string, t trouble) impairment {
-	front := in.world.store.front
+func (in *injector) answering(name string, t injectedError) impairment {
+	frontend := in.world.store.frontend
 	return impairment{
-		begin: func() { front.trouble(name, t) }, end: func() { front.relieve(name) }, met: func() bool { return front.struck(name) },
+		begin: func() { frontend.inject(name, t) }, end: func() { frontend.stopInjecting(name) }, met: func() bool { return frontend.struck(name) },
 	}
 }
 

@@ -33,7 +33,7 @@ type proxy struct {
 	target string // host:port
 	toxics []toxic
 	cuts   []direction // in force: new connections are reset
-	conns  map[*carried]struct{}
+	conns  map[*proxiedConn]struct{}
 	came   int // connections so far
 	closed bool
 }
@@ -47,7 +47,7 @@ func newProxy(name string) (*proxy, error) {
 		return nil, fmt.Errorf("listen for the proxy of %s: %w", name, err)
 	}
 	p := &proxy{
-		name: name, listener: listener, conns: map[*carried]struct{}{},
+		name: name, listener: listener, conns: map[*proxiedConn]struct{}{},
 		server: toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
 	}
 	p.running.Go(p.accept)
@@ -88,11 +88,11 @@ func (p *proxy) carry(client net.Conn) {
 		reset(client)
 		return
 	}
-	p.link(&carried{name: client.RemoteAddr().String(), client: client, server: server})
+	p.link(&proxiedConn{name: client.RemoteAddr().String(), client: client, server: server})
 }
 
 // link starts both ways of a connection with the toxics of the moment.
-func (p *proxy) link(c *carried) {
+func (p *proxy) link(c *proxiedConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.came++
@@ -106,7 +106,7 @@ func (p *proxy) link(c *carried) {
 	c.start(p)
 }
 
-func (p *proxy) forget(c *carried) {
+func (p *proxy) forget(c *proxiedConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.conns, c)

@@ -16,12 +16,12 @@ const (
 	patience = 5 * time.Minute
 )
 
-// Run tells the story: it submits, breaks, heals, waits until all is settled
+// Run tells the scenario: it submits, breaks, heals, waits until all is settled
 // and stops the workers. The evidence is good also with an error, as far as it
 // goes.
-func (w *World) Run(ctx context.Context, story Story) (Evidence, error) {
+func (w *World) Run(ctx context.Context, scenario Scenario) (Evidence, error) {
 	r := &run{
-		world: w, story: story, began: time.Now(),
+		world: w, scenario: scenario, began: time.Now(),
 		submitter: &submitter{world: w, acknowledged: map[string]int{}},
 		injector:  &injector{world: w, counts: map[plan.Kind]int{}},
 	}
@@ -34,10 +34,10 @@ func (w *World) Run(ctx context.Context, story Story) (Evidence, error) {
 	return r.evidence(ctx)
 }
 
-// run is one story as it is told.
+// run is one scenario as it is told.
 type run struct {
 	world     *World
-	story     Story
+	scenario  Scenario
 	began     time.Time
 	submitter *submitter
 	injector  *injector
@@ -58,8 +58,8 @@ func (r *run) observe(ctx context.Context) (stop func()) {
 // play submits and breaks at once, and then waits in peace.
 func (r *run) play(ctx context.Context) error {
 	var playing sync.WaitGroup
-	playing.Go(func() { r.injector.note(r.submitter.run(ctx, r.began, r.story.Workload)) })
-	playing.Go(func() { r.injector.run(ctx, r.began, r.story.Faults) })
+	playing.Go(func() { r.injector.note(r.submitter.run(ctx, r.began, r.scenario.Workload)) })
+	playing.Go(func() { r.injector.run(ctx, r.began, r.scenario.Faults) })
 	over := make(chan struct{})
 	go func() {
 		playing.Wait()
@@ -70,9 +70,9 @@ func (r *run) play(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	_, _ = fmt.Fprintf(r.story.Progress, "%s all is submitted and all is healed: waiting for the rest\n", r.elapsed())
+	_, _ = fmt.Fprintf(r.scenario.Progress, "%s all is submitted and all is healed: waiting for the rest\n", r.elapsed())
 	r.injector.note(r.world.cluster.whole(ctx))
-	return r.world.settle(ctx, len(r.story.Workload), patience, r.say)
+	return r.world.settle(ctx, len(r.scenario.Workload), patience, r.say)
 }
 
 // follow tells the progress until the channel is closed.
@@ -98,15 +98,15 @@ func (r *run) say(p Progress) {
 	}
 	r.lastSaid = time.Now()
 	counts := r.injector.counted()
-	_, _ = fmt.Fprintf(r.story.Progress, "%s %d of %d jobs settled, %d publishes acknowledged, %d messages wait; %d worker kills, %d node kills\n",
-		r.elapsed(), p.Events, len(r.story.Workload), r.submitter.done.Load(), p.Left, counts[plan.WorkerKill], counts[plan.NodeKill]+counts[plan.LeaderKill])
+	_, _ = fmt.Fprintf(r.scenario.Progress, "%s %d of %d jobs settled, %d publishes acknowledged, %d messages wait; %d worker kills, %d node kills\n",
+		r.elapsed(), p.Events, len(r.scenario.Workload), r.submitter.done.Load(), p.Left, counts[plan.WorkerKill], counts[plan.NodeKill]+counts[plan.LeaderKill])
 }
 
 // evidence ends the workers and looks at what they leave.
 func (r *run) evidence(ctx context.Context) (Evidence, error) {
 	r.world.workers.pages(ctx)
 	ended := r.world.workers.end()
-	sightings, err := r.world.store.front.witness.all(ctx)
+	sightings, err := r.world.store.frontend.witness.all(ctx)
 	r.injector.note(err)
 	e := Evidence{
 		Acknowledged: r.submitter.counts(), Sightings: sightings,

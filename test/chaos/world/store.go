@@ -27,14 +27,14 @@ const (
 // lookers are as many as look at objects at once as a rule.
 const lookers = 64
 
-// store is an S3 server in this process; before it a front that can answer
+// store is an S3 server in this process; before it a proxy that can answer
 // errors in its place, and before that a proxy.
 type store struct {
-	server *embedded.S3
-	front  *front
-	proxy  *proxy
-	client *s3.Client // past the front and the proxy
-	idle   func()     // closes the client's idle connections, which a server that stops waits for
+	server   *embedded.S3
+	frontend *storeProxy
+	proxy    *proxy
+	client   *s3.Client // past the frontend and the proxy
+	idle     func()     // closes the client's idle connections, which a server that stops waits for
 }
 
 func startStore(ctx context.Context, dir string) (*store, error) {
@@ -54,13 +54,13 @@ func startStore(ctx context.Context, dir string) (*store, error) {
 		BaseEndpoint: &url, Region: region, UsePathStyle: true, HTTPClient: &http.Client{Transport: transport},
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
 	})
-	if s.front, err = newFront(url, s.head); err != nil {
+	if s.frontend, err = newStoreProxy(url, s.head); err != nil {
 		return s, err
 	}
 	if s.proxy, err = newProxy("store"); err != nil {
 		return s, err
 	}
-	s.proxy.aim(strings.TrimPrefix(s.front.url(), "http://"))
+	s.proxy.aim(strings.TrimPrefix(s.frontend.url(), "http://"))
 	return s, nil
 }
 
@@ -69,8 +69,8 @@ func (s *store) close() error {
 	if s.proxy != nil {
 		problems = append(problems, s.proxy.close())
 	}
-	if s.front != nil {
-		problems = append(problems, s.front.close())
+	if s.frontend != nil {
+		problems = append(problems, s.frontend.close())
 	}
 	s.idle()
 	return errors.Join(append(problems, s.server.Stop())...)

@@ -98,7 +98,7 @@ func (w *witness) all(ctx context.Context) ([]Sighting, error) {
 	return slices.Clone(w.sightings), errors.Join(append(slices.Clone(w.problems), err)...)
 }
 
-// head looks at an object past the front.
+// head looks at an object past the frontend.
 func (s *store) head(ctx context.Context, key string) (Sighting, error) {
 	head, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: aws.String(Bucket), Key: &key, ChecksumMode: types.ChecksumModeEnabled,

@@ -44,7 +44,7 @@ func TestEveryObjectIsSeenBeforeItCanBeReplaced(t *testing.T) {
 	_, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(Bucket), Key: aws.String("k/result.txt")})
 	require.NoError(t, err)
 
-	seen, err := s.front.witness.all(t.Context())
+	seen, err := s.frontend.witness.all(t.Context())
 	require.NoError(t, err)
 	require.Len(t, seen, 3)
 	for i, want := range []Sighting{

@@ -5,9 +5,9 @@ import "github.com/jobferry/jobferry/internal/simulator"
 // lastBytes is how many a truncated download lacks at most.
 const lastBytes = 9
 
-// Brought counts what has to go wrong with a workload before all its jobs can
+// ExpectedFaults counts what has to go wrong with a workload before all its jobs can
 // be completed: each fault of a file comes before its last byte does.
-func Brought(workload []Submission) map[Kind]int {
+func ExpectedFaults(workload []Submission) map[Kind]int {
 	counts := map[Kind]int{}
 	for _, s := range workload {
 		counts[DuplicateSubmission] += len(s.At) - 1
@@ -20,9 +20,9 @@ func Brought(workload []Submission) map[Kind]int {
 	return counts
 }
 
-// Met counts what has gone wrong: by the simulator's record, and by the
+// ObservedFaults counts what has gone wrong: by the simulator's record, and by the
 // submissions that were acknowledged.
-func Met(workload []Submission, record simulator.Record, acknowledged map[string]int) map[Kind]int {
+func ObservedFaults(workload []Submission, record simulator.Record, acknowledged map[string]int) map[Kind]int {
 	counts := map[Kind]int{}
 	for _, s := range workload {
 		counts[DuplicateSubmission] += max(acknowledged[s.Job.ID]-1, 0)

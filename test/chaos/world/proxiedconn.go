@@ -15,8 +15,8 @@ import (
 // stopped cannot be changed; it is closed instead.
 const stuckLimit = 5 * time.Second
 
-// carried is one connection through a proxy.
-type carried struct {
+// proxiedConn is one connection through a proxy.
+type proxiedConn struct {
 	name           string
 	client, server net.Conn
 	links          *toxiproxy.Proxy // never started: it holds the toxics of this connection
@@ -24,7 +24,7 @@ type carried struct {
 }
 
 // start links both ways. It is called once, before anything else.
-func (c *carried) start(p *proxy) {
+func (c *proxiedConn) start(p *proxy) {
 	c.open.Store(2)
 	c.links = toxiproxy.NewProxy(p.server, p.name, p.addr(), p.target)
 	for _, t := range p.toxics {
@@ -35,14 +35,14 @@ func (c *carried) start(p *proxy) {
 	c.links.Toxics.StartLink(p.server, "down", c.server, &drain{conn: c.client, other: c.server, ended: ended}, stream.Downstream)
 }
 
-func (c *carried) ended(p *proxy) {
+func (c *proxiedConn) ended(p *proxy) {
 	if c.open.Add(-1) == 0 {
 		p.forget(c)
 	}
 }
 
 // cut ends the connection: the side of the direction gets a reset.
-func (c *carried) cut(d direction) {
+func (c *proxiedConn) cut(d direction) {
 	if d == downstream {
 		reset(c.client)
 		_ = c.server.Close()
@@ -53,18 +53,18 @@ func (c *carried) cut(d direction) {
 }
 
 // change runs a change of toxics, and ends the connection when that is stuck.
-func (c *carried) change(do func()) {
+func (c *proxiedConn) change(do func()) {
 	stuck := time.AfterFunc(stuckLimit, func() { c.cut(upstream) })
 	defer stuck.Stop()
 	do()
 }
 
-func (c *carried) poison(t toxic) {
+func (c *proxiedConn) poison(t toxic) {
 	// What could be wrong with it was found when the toxic was made.
 	_, _ = c.links.Toxics.AddToxicJson(strings.NewReader(t.json()))
 }
 
-func (c *carried) cure(t toxic) {
+func (c *proxiedConn) cure(t toxic) {
 	_ = c.links.Toxics.RemoveToxic(context.Background(), t.name) // not there: the connection came after it
 }
 

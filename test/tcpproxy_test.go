@@ -4,15 +4,34 @@ import (
 	"io"
 	"net"
 	"sync"
+	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
+// tcpProxy is an address that refuses connections until it is opened.
+type tcpProxy struct {
+	t        *testing.T
+	backend  string
+	listener net.Listener
+}
+
+func newTCPProxy(t *testing.T, backend string) *tcpProxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &tcpProxy{t: t, backend: backend, listener: listener}
+	require.NoError(t, listener.Close())
+	return p
+}
+
+func (p *tcpProxy) addr() string { return p.listener.Addr().String() }
+
 // open lets connections through from now on, until the test ends.
-func (d *door) open() {
-	d.t.Helper()
-	listener, err := net.Listen("tcp", d.addr())
-	require.NoError(d.t, err)
+func (p *tcpProxy) open() {
+	p.t.Helper()
+	listener, err := net.Listen("tcp", p.addr())
+	require.NoError(p.t, err)
 	var passing sync.WaitGroup
 	var mu sync.Mutex
 	conns := map[net.Conn]bool{}
@@ -27,7 +46,7 @@ func (d *door) open() {
 			if err != nil {
 				return
 			}
-			back, err := net.Dial("tcp", d.backend)
+			back, err := net.Dial("tcp", p.backend)
 			if err != nil {
 				front.Close()
 				continue
@@ -38,7 +57,7 @@ func (d *door) open() {
 			passing.Go(func() { pipe(front, back) })
 		}
 	})
-	d.t.Cleanup(func() {
+	p.t.Cleanup(func() {
 		listener.Close()
 		mu.Lock()
 		for conn := range conns {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// trouble is what a front answers in the place of the store.
-type trouble struct {
+// injectedError is what the proxy answers in the place of the store.
+type injectedError struct {
 	status int
 	code   string // of the error document
 	share  float64
@@ -24,9 +24,9 @@ type trouble struct {
 	late bool
 }
 
-// front is an HTTP server before the store. It keeps everything that a
+// storeProxy is an HTTP server before the store. It keeps everything that a
 // signature covers, the host name too.
-type front struct {
+type storeProxy struct {
 	listener net.Listener
 	server   *http.Server
 	onward   *httputil.ReverseProxy
@@ -35,24 +35,24 @@ type front struct {
 	running  sync.WaitGroup
 
 	mu       sync.Mutex
-	troubles map[string]trouble
-	strikes  map[string]int // requests that each trouble has answered
+	injected map[string]injectedError
+	strikes  map[string]int // requests that each of them has answered
 	random   func() float64
 }
 
-// newFront also takes what looks at an object in the store.
-func newFront(target string, head func(context.Context, string) (Sighting, error)) (*front, error) {
+// newStoreProxy also takes what looks at an object in the store.
+func newStoreProxy(target string, head func(context.Context, string) (Sighting, error)) (*storeProxy, error) {
 	to, err := url.Parse(target)
 	if err != nil {
-		return nil, fmt.Errorf("put a front before the store: %w", err)
+		return nil, fmt.Errorf("put a proxy before the store: %w", err)
 	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("put a front before the store: %w", err)
+		return nil, fmt.Errorf("put a proxy before the store: %w", err)
 	}
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
-	f := &front{
-		listener: listener, troubles: map[string]trouble{}, strikes: map[string]int{}, random: rand.Float64,
+	f := &storeProxy{
+		listener: listener, injected: map[string]injectedError{}, strikes: map[string]int{}, random: rand.Float64,
 		idle: transport.CloseIdleConnections, witness: &witness{onward: transport, head: head},
 	}
 	quiet := log.New(io.Discard, "", 0)
@@ -70,31 +70,31 @@ func newFront(target string, head func(context.Context, string) (Sighting, error
 	return f, nil
 }
 
-func (f *front) url() string { return "http://" + f.listener.Addr().String() }
+func (f *storeProxy) url() string { return "http://" + f.listener.Addr().String() }
 
-// trouble begins to answer a share of the requests with an error, by a name
+// inject begins to answer a share of the requests with an error, by a name
 // under which it ends.
-func (f *front) trouble(name string, t trouble) {
+func (f *storeProxy) inject(name string, t injectedError) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.troubles[name] = t
+	f.injected[name] = t
 }
 
-func (f *front) relieve(name string) {
+func (f *storeProxy) stopInjecting(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.troubles, name)
+	delete(f.injected, name)
 }
 
-// struck reports whether a trouble has answered any request.
-func (f *front) struck(name string) bool {
+// struck reports whether an injected error has answered any request.
+func (f *storeProxy) struck(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.strikes[name] > 0
 }
 
-// ServeHTTP passes a request on, or answers it with one of the troubles.
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP passes a request on, or answers it with one of the injected errors.
+func (f *storeProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t, struck := f.strike()
 	switch {
 	case !struck:
@@ -107,26 +107,26 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// strike throws the dice for one request.
-func (f *front) strike() (trouble, bool) {
+// strike draws the random number for one request.
+func (f *storeProxy) strike() (injectedError, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for name, t := range f.troubles {
+	for name, t := range f.injected {
 		if f.random() < t.share {
 			f.strikes[name]++
 			return t, true
 		}
 	}
-	return trouble{}, false
+	return injectedError{}, false
 }
 
-func (t trouble) answer(w http.ResponseWriter) {
+func (t injectedError) answer(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(t.status)
 	_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>The chaos run says so.</Message></Error>`, t.code)
 }
 
-func (f *front) close() error {
+func (f *storeProxy) close() error {
 	err := f.server.Close()
 	f.running.Wait()
 	f.idle()

@@ -6,8 +6,8 @@ import (
 	"github.com/jobferry/jobferry/test/chaos/plan"
 )
 
-// Story is what happens in a run.
-type Story struct {
+// Scenario is the jobs and the faults of a run.
+type Scenario struct {
 	Workload []plan.Submission
 	Faults   []plan.Fault // in time
 	Progress io.Writer

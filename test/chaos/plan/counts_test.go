@@ -12,10 +12,10 @@ import (
 func TestAWorkloadBringsFaultsOfEveryKind(t *testing.T) {
 	t.Parallel()
 	eachPlan(t, func(t *testing.T, o plan.Options) {
-		brought := plan.Brought(plan.Workload(o))
-		require.Len(t, brought, len(plan.WorkloadKinds()))
+		expected := plan.ExpectedFaults(plan.Workload(o))
+		require.Len(t, expected, len(plan.WorkloadKinds()))
 		for _, kind := range plan.WorkloadKinds() {
-			require.Positive(t, brought[kind], kind)
+			require.Positive(t, expected[kind], kind)
 		}
 	})
 }
@@ -35,5 +35,5 @@ func TestWhatWasMetIsCountedByTheRecord(t *testing.T) {
 	require.Equal(t, map[plan.Kind]int{
 		plan.URLExpired: 3, plan.DownloadRefused: 1, plan.DownloadCut: 2, plan.DownloadTruncated: 1, plan.DownloadStalled: 4,
 		plan.DuplicateSubmission: 2,
-	}, plan.Met(workload, record, map[string]int{"a": 3}))
+	}, plan.ObservedFaults(workload, record, map[string]int{"a": 3}))
 }

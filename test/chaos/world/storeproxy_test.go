@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fronted is a front before a server that says what it was asked.
-func fronted(t *testing.T) (f *front, asked *atomic.Int64) {
+// proxied is a front before a server that says what it was asked.
+func proxied(t *testing.T) (f *storeProxy, asked *atomic.Int64) {
 	t.Helper()
 	asked = &atomic.Int64{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +22,7 @@ func fronted(t *testing.T) (f *front, asked *atomic.Int64) {
 		_, _ = io.WriteString(w, r.Method+" "+r.Host+r.URL.String()+" "+r.Header.Get("Authorization")+" "+string(body))
 	}))
 	t.Cleanup(server.Close)
-	f, err := newFront(server.URL, unseen)
+	f, err := newStoreProxy(server.URL, unseen)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.close() })
 	return f, asked
@@ -31,7 +31,7 @@ func fronted(t *testing.T) (f *front, asked *atomic.Int64) {
 // unseen is the look of a store that shows nothing.
 func unseen(context.Context, string) (Sighting, error) { return Sighting{}, nil }
 
-func put(t *testing.T, f *front) (status int, body string) {
+func put(t *testing.T, f *storeProxy) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, f.url()+"/b/k%20y?x=1", strings.NewReader("content"))
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func put(t *testing.T, f *front) (status int, body string) {
 
 func TestFrontKeepsAllThatASignatureCovers(t *testing.T) {
 	t.Parallel()
-	f, _ := fronted(t)
+	f, _ := proxied(t)
 	status, body := put(t, f)
 	require.Equal(t, 200, status)
 	require.Equal(t, "PUT results.example:9000/b/k%20y?x=1 signed content", body)
@@ -56,21 +56,21 @@ func TestFrontKeepsAllThatASignatureCovers(t *testing.T) {
 
 func TestFrontAnswersInTheStoresPlace(t *testing.T) {
 	t.Parallel()
-	f, asked := fronted(t)
-	f.trouble("x", trouble{status: 503, code: "SlowDown", share: 1})
+	f, asked := proxied(t)
+	f.inject("x", injectedError{status: 503, code: "SlowDown", share: 1})
 	status, body := put(t, f)
 	require.Equal(t, 503, status)
 	require.Contains(t, body, "<Code>SlowDown</Code>")
 	require.Zero(t, asked.Load(), "the store is not asked")
-	f.relieve("x")
+	f.stopInjecting("x")
 	status, _ = put(t, f)
 	require.Equal(t, 200, status)
 }
 
 func TestFrontTakesAnAnswerAway(t *testing.T) {
 	t.Parallel()
-	f, asked := fronted(t)
-	f.trouble("x", trouble{status: 500, code: "InternalError", share: 1, late: true})
+	f, asked := proxied(t)
+	f.inject("x", injectedError{status: 500, code: "InternalError", share: 1, late: true})
 	status, body := put(t, f)
 	require.Equal(t, 500, status)
 	require.NotContains(t, body, "signed")
@@ -79,14 +79,14 @@ func TestFrontTakesAnAnswerAway(t *testing.T) {
 
 func TestFrontStrikesAShareOfTheRequests(t *testing.T) {
 	t.Parallel()
-	f, _ := fronted(t)
-	dice := []float64{0.1, 0.31, 0.29, 0.9}
+	f, _ := proxied(t)
+	random := []float64{0.1, 0.31, 0.29, 0.9}
 	f.random = func() float64 {
-		next := dice[0]
-		dice = dice[1:]
+		next := random[0]
+		random = random[1:]
 		return next
 	}
-	f.trouble("x", trouble{status: 500, share: 0.3})
+	f.inject("x", injectedError{status: 500, share: 0.3})
 	require.False(t, f.struck("x"))
 	for _, want := range []int{500, 200, 500, 200} {
 		status, _ := put(t, f)
