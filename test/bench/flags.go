@@ -66,9 +66,9 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.StringVar(&s.baseline, "baseline", "", "binary of another worker to compare with, in place of the baseline")
 	flags.BoolVar(&s.together, "side-by-side", false, "run worker and baseline at the same time, each on servers of its own: what they cost then compares to a few percent, how fast they are does not")
 	flags.StringVar(&s.dir, "dir", "", "folder for the servers' data; a temporary one when not set, in memory where there is room")
-	flags.StringVar(&s.out, "out", "", "folder for the runs as CSV and JSON, the table and the pictures")
+	flags.StringVar(&s.out, "out", "", "folder for the runs as CSV and JSON, and the table")
 	flags.BoolVar(&s.markdown, "markdown", false, "print the table as Markdown")
-	flags.StringVar(&s.profile, "profile", "", "empty folder for CPU and heap profiles, of which a summary is shown; the figures are then not the shipped binary's")
+	flags.StringVar(&s.profile, "profile", "", "folder for profiles of CPU and allocations, to be read with go tool pprof; the figures are then not the shipped binary's")
 	if err := flags.Parse(args); err != nil {
 		return s, usageError{err}
 	}
