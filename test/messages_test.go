@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/docs/schemas"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/simulator"

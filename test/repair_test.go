@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/simulator"

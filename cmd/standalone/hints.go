@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/simulator"
 )
 
@@ -28,7 +27,7 @@ func printPlaces(out io.Writer, o options, s *stack) {
 
 // printHints says how to look at the results and how to go on. sample is the
 // ID of a job that has settled, empty if there is none.
-func printHints(out io.Writer, s *stack, names broker.Subjects, sample string) {
+func printHints(out io.Writer, s *stack, subjects broker.Subjects, sample string) {
 	if sample != "" {
 		fmt.Fprintf(out, `
 Look at the results:
@@ -36,13 +35,13 @@ Look at the results:
   NATS_URL=%[1]s go run ./cmd/worker events --job %[2]s
   nats --server %[1]s sub --stream %[3]s --last-per-subject '%[9]s'
   AWS_ACCESS_KEY_ID=%[4]s AWS_SECRET_ACCESS_KEY=%[5]s AWS_REGION=%[6]s aws --endpoint-url %s s3 ls --recursive s3://%[8]s/%[2]s/
-`, s.nats.URL(), sample, names.Events(), accessKey, secretKey, region, s.s3.URL(), bucket, names.AllEvents())
+`, s.nats.URL(), sample, subjects.Events(), accessKey, secretKey, region, s.s3.URL(), bucket, subjects.AllEvents())
 	}
 	fmt.Fprintf(out, `
 Submit more:
   NATS_URL=%[1]s go run ./cmd/worker submit text-1 files-7 failed-x
   nats --server %[1]s pub %[2]s file-42
-`, s.nats.URL(), names.Submit())
+`, s.nats.URL(), subjects.Submit())
 	if s.api != nil {
 		fmt.Fprintf(out, "The simulated API makes up a job for an ID that begins with one of: %s-\n", strings.Join(simulator.InventedKinds(), "-, "))
 	}

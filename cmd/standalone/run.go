@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/daemon"
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
@@ -53,19 +52,19 @@ func (s *stack) work(ctx context.Context, show func(context.Context) error) erro
 // show submits the samples and follows them to their end. The real API knows
 // no samples.
 func (s *stack) show(ctx context.Context, o options, out io.Writer) error {
-	names, err := broker.NewSubjects(s.cfg.Worker.SubjectPrefix)
+	subjects, err := broker.NewSubjects(s.cfg.Worker.SubjectPrefix)
 	if err != nil {
 		return err
 	}
 	if s.api == nil {
-		printHints(out, s, names, "")
+		printHints(out, s, subjects, "")
 		if o.once {
 			return usageError{errors.New("--once settles samples, which the real API does not know; unset NITRO_API_URL")}
 		}
 		<-ctx.Done()
 		return nil
 	}
-	show, err := newShow(ctx, s, names, out)
+	show, err := newShow(ctx, s, subjects, out)
 	if err != nil {
 		return err
 	}
@@ -84,7 +83,7 @@ func (s *stack) show(ctx context.Context, o options, out io.Writer) error {
 		fmt.Fprintf(out, "all %d samples settled as they should\n", len(show.rows))
 		return nil
 	}
-	printHints(out, s, names, show.rows[0].sample.Job.ID)
+	printHints(out, s, subjects, show.rows[0].sample.Job.ID)
 	<-ctx.Done()
 	return nil
 }

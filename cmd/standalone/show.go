@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/natsconn"
 	"github.com/jobferry/jobferry/internal/simulator"
@@ -19,14 +18,14 @@ import (
 
 // show is the samples on their way.
 type show struct {
-	api     *simulator.Server
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	names   broker.Subjects
-	events  jetstream.MessagesContext
-	rows    []*row
-	byID    map[job.ID]*row
-	display display
+	api      *simulator.Server
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	subjects broker.Subjects
+	events   jetstream.MessagesContext
+	rows     []*row
+	byID     map[job.ID]*row
+	display  display
 }
 
 // row is one sample.
@@ -37,12 +36,12 @@ type row struct {
 }
 
 // newShow subscribes to the events before anything is submitted.
-func newShow(ctx context.Context, s *stack, names broker.Subjects, out io.Writer) (*show, error) {
+func newShow(ctx context.Context, s *stack, subjects broker.Subjects, out io.Writer) (*show, error) {
 	nc, err := natsconn.ConnectOnce(ctx, s.cfg.NATS, "jobferry standalone", zap.NewNop())
 	if err != nil {
 		return nil, err
 	}
-	sh := &show{api: s.api, nc: nc, names: names, byID: map[job.ID]*row{}}
+	sh := &show{api: s.api, nc: nc, subjects: subjects, byID: map[job.ID]*row{}}
 	if err := sh.subscribe(ctx); err != nil {
 		nc.Close()
 		return nil, err
@@ -64,8 +63,8 @@ func (sh *show) subscribe(ctx context.Context) (err error) {
 	if sh.js, err = jetstream.New(sh.nc); err != nil {
 		return err
 	}
-	events, err := sh.js.OrderedConsumer(ctx, sh.names.Events(), jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{sh.names.AllEvents()}, DeliverPolicy: jetstream.DeliverNewPolicy,
+	events, err := sh.js.OrderedConsumer(ctx, sh.subjects.Events(), jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{sh.subjects.AllEvents()}, DeliverPolicy: jetstream.DeliverNewPolicy,
 	})
 	if err != nil {
 		return fmt.Errorf("follow the events: %w", err)
@@ -95,7 +94,7 @@ func (sh *show) submit(ctx context.Context) error {
 			return err
 		}
 		id := r.sample.Job.ID
-		if _, err := sh.js.Publish(ctx, sh.names.SubmitJob(job.ID(id)), body, jetstream.WithMsgID(id)); err != nil {
+		if _, err := sh.js.Publish(ctx, sh.subjects.SubmitJob(job.ID(id)), body, jetstream.WithMsgID(id)); err != nil {
 			return fmt.Errorf("submit %s: %w", id, err)
 		}
 	}

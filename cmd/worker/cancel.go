@@ -24,7 +24,7 @@ func newCancel() *cobra.Command {
 		Example: "  worker cancel 01234567-89ab-cdef-0123-456789abcdef",
 		Args:    jobIDs(1, maxArguments),
 	}
-	repairs(cmd, &asJSON, "canceled", func(ctx context.Context, f *fleet.Fleet, id job.ID) (fleet.Whereabouts, error) {
+	repairs(cmd, &asJSON, "canceled", func(ctx context.Context, f *fleet.Fleet, id job.ID) (fleet.JobStatus, error) {
 		return f.Cancel(ctx, id)
 	})
 	return cmd
@@ -40,7 +40,7 @@ func newNow() *cobra.Command {
 		Example: "  worker now 01234567-89ab-cdef-0123-456789abcdef",
 		Args:    jobIDs(1, maxArguments),
 	}
-	repairs(cmd, &asJSON, "due now", func(ctx context.Context, f *fleet.Fleet, id job.ID) (fleet.Whereabouts, error) {
+	repairs(cmd, &asJSON, "due now", func(ctx context.Context, f *fleet.Fleet, id job.ID) (fleet.JobStatus, error) {
 		return f.Now(ctx, id)
 	})
 	return cmd
@@ -50,7 +50,7 @@ func newNow() *cobra.Command {
 const maxArguments = 1 << 20
 
 // repair is something that is done to one job; it returns where the job was.
-type repair func(ctx context.Context, f *fleet.Fleet, id job.ID) (fleet.Whereabouts, error)
+type repair func(ctx context.Context, f *fleet.Fleet, id job.ID) (fleet.JobStatus, error)
 
 // repaired is what became of one job, as JSON. Its form is part of the README.
 type repaired struct {
@@ -86,8 +86,8 @@ func repairs(cmd *cobra.Command, asJSON *bool, done string, do repair) {
 var errStopped = errors.New("interrupted; what is not listed was not changed")
 
 // was tells in which state a job was, where that matters.
-func was(at fleet.Whereabouts) string {
-	if at.State == fleet.InHand {
+func was(at fleet.JobStatus) string {
+	if at.State == fleet.InFlight {
 		return "; a worker had it in hand, and what it has stored stays"
 	}
 	if at.State == fleet.Settled {

@@ -29,7 +29,7 @@ func newCheck() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c := &checklist{out: cmd.OutOrStdout(), json: asJSON, look: lookOf(cmd.OutOrStdout())}
+		c := &checklist{out: cmd.OutOrStdout(), json: asJSON, style: styleOf(cmd.OutOrStdout())}
 		return c.run(cmd.Context(), cfg)
 	}
 	return cmd
@@ -47,7 +47,7 @@ type checked struct {
 type checklist struct {
 	out   io.Writer
 	json  bool
-	look  look
+	style style
 	wrong int
 	err   error // of printing
 }
@@ -68,11 +68,11 @@ func (c *checklist) run(ctx context.Context, cfg config.Config) error {
 
 func (c *checklist) tell(what, found string, failure error) {
 	line := checked{Check: what, OK: failure == nil, Found: found}
-	mark := c.look.paint(green, "ok   ")
+	mark := c.style.paint(green, "ok   ")
 	if failure != nil {
 		c.wrong++
 		line.Found, line.Error = "", failure.Error()
-		mark = c.look.paint(red, "wrong")
+		mark = c.style.paint(red, "wrong")
 	}
 	var err error
 	if c.json {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/natsconn"
 	"github.com/nats-io/nats.go"
@@ -21,15 +20,15 @@ const confirmLimit = 10 * time.Second
 
 // client is what the commands need that only talk to the broker.
 type client struct {
-	nc    *nats.Conn
-	js    jetstream.JetStream
-	names broker.Subjects
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	subjects broker.Subjects
 }
 
 // connect returns a client; the caller closes its connection. What the
 // connection has to say later goes to errs.
 func connect(ctx context.Context, cfg config.Config, command string, errs io.Writer) (*client, error) {
-	names, err := broker.NewSubjects(cfg.Worker.SubjectPrefix)
+	subjects, err := broker.NewSubjects(cfg.Worker.SubjectPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +41,7 @@ func connect(ctx context.Context, cfg config.Config, command string, errs io.Wri
 		nc.Close()
 		return nil, err
 	}
-	return &client{nc: nc, js: js, names: names}, nil
+	return &client{nc: nc, js: js, subjects: subjects}, nil
 }
 
 // warnings is a logger for people at a terminal.

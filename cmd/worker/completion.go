@@ -56,7 +56,7 @@ func withBroker(ctx context.Context, load loading, ask func(*fleet.Fleet) error)
 		return err
 	}
 	defer c.nc.Close()
-	return ask(fleet.New(c.js, c.names))
+	return ask(fleet.New(c.js, c.subjects))
 }
 
 // completeWaiting offers jobs that wait, with the time of their next poll.

@@ -138,7 +138,7 @@ func (c *client) sources(ctx context.Context, o eventOptions) ([]jetstream.Order
 		return nil, err
 	}
 	if o.job == "" {
-		begin.FilterSubjects = []string{c.names.AllEvents()}
+		begin.FilterSubjects = []string{c.subjects.AllEvents()}
 		return []jetstream.OrderedConsumerConfig{begin}, nil
 	}
 	// One and the same consumer looks for the event and waits for it, so that
@@ -147,8 +147,8 @@ func (c *client) sources(ctx context.Context, o eventOptions) ([]jetstream.Order
 	if o.since > 0 {
 		own = begin
 	}
-	own.FilterSubjects = []string{c.names.AnyEvent(job.ID(o.job))}
-	begin.FilterSubjects = []string{c.names.Event(job.OutcomeRejected, "*.*")}
+	own.FilterSubjects = []string{c.subjects.AnyEvent(job.ID(o.job))}
+	begin.FilterSubjects = []string{c.subjects.Event(job.OutcomeRejected, "*.*")}
 	return []jetstream.OrderedConsumerConfig{own, begin}, nil
 }
 
@@ -156,12 +156,12 @@ func (c *client) sources(ctx context.Context, o eventOptions) ([]jetstream.Order
 // is a sequence, lest a consumer that is made again after an outage skip what
 // came during it.
 func (c *client) begin(ctx context.Context, since time.Duration) (jetstream.OrderedConsumerConfig, error) {
-	stream, err := c.js.Stream(ctx, c.names.Events())
+	stream, err := c.js.Stream(ctx, c.subjects.Events())
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return jetstream.OrderedConsumerConfig{}, missingStream(c.names.Events())
+		return jetstream.OrderedConsumerConfig{}, missingStream(c.subjects.Events())
 	}
 	if err != nil {
-		return jetstream.OrderedConsumerConfig{}, fmt.Errorf("look up stream %s: %w", c.names.Events(), err)
+		return jetstream.OrderedConsumerConfig{}, fmt.Errorf("look up stream %s: %w", c.subjects.Events(), err)
 	}
 	if since > 0 {
 		start := time.Now().Add(-since)

@@ -82,7 +82,7 @@ func TestEventsOfAJobWhoseSubmissionIsRejected(t *testing.T) {
 	reject := func(sequence uint64, id job.ID) {
 		body, err := job.NewEvent("JOBS.1", job.EventData{JobID: id, Status: job.OutcomeRejected, Reason: "bucket \"x\" is not allowed"}, "").Encode()
 		require.NoError(t, err)
-		w.publish(w.names.Rejected("JOBS", sequence), body)
+		w.publish(w.subjects.Rejected("JOBS", sequence), body)
 	}
 	reject(1, "mine")
 	stdout, _, err := w.run("", "events", "--job", "mine", "--since", "1h")

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/job"
 )
 
@@ -32,7 +31,7 @@ func newFleetStatus(c broker.Stats, settled map[job.Outcome]int) fleetStatus {
 	}
 }
 
-func (s fleetStatus) table(look look) table {
+func (s fleetStatus) table(st style) table {
 	t := table{
 		{"submitted", strconv.Itoa(s.Submitted), oldest(s.OldestSubmitted)},
 		{"waiting", strconv.Itoa(s.Waiting)},
@@ -41,7 +40,7 @@ func (s fleetStatus) table(look look) table {
 		{"settled in the last hour"},
 	}
 	for _, outcome := range job.Outcomes() {
-		t = append(t, []string{"  " + look.outcome(outcome, s.Settled[outcome]), strconv.Itoa(s.Settled[outcome])})
+		t = append(t, []string{"  " + st.outcome(outcome, s.Settled[outcome]), strconv.Itoa(s.Settled[outcome])})
 	}
 	return t
 }

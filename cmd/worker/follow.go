@@ -33,13 +33,13 @@ func (c *client) follow(ctx context.Context, sources []jetstream.OrderedConsumer
 	for _, source := range sources {
 		// With ctx: the first source may end the reading while the second is
 		// being opened.
-		ordered, err := c.js.OrderedConsumer(ctx, c.names.Events(), source)
+		ordered, err := c.js.OrderedConsumer(ctx, c.subjects.Events(), source)
 		if err != nil {
-			return fmt.Errorf("read stream %s: %w", c.names.Events(), err)
+			return fmt.Errorf("read stream %s: %w", c.subjects.Events(), err)
 		}
 		consuming, err := ordered.Consume(handle)
 		if err != nil {
-			return fmt.Errorf("read stream %s: %w", c.names.Events(), err)
+			return fmt.Errorf("read stream %s: %w", c.subjects.Events(), err)
 		}
 		defer c.leave(ordered, consuming)
 	}
@@ -60,5 +60,5 @@ func (c *client) leave(reader jetstream.Consumer, consuming jetstream.ConsumeCon
 	consuming.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), leaveLimit)
 	defer cancel()
-	_ = c.js.DeleteConsumer(ctx, c.names.Events(), reader.CachedInfo().Name)
+	_ = c.js.DeleteConsumer(ctx, c.subjects.Events(), reader.CachedInfo().Name)
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/embedded"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
@@ -27,12 +26,12 @@ const patience = 20 * time.Second
 
 // world is a real broker, and a connection to see what commands do there.
 type world struct {
-	t     *testing.T
-	addr  string
-	dir   string
-	js    jetstream.JetStream
-	names broker.Subjects
-	stop  func() // the broker
+	t        *testing.T
+	addr     string
+	dir      string
+	js       jetstream.JetStream
+	subjects broker.Subjects
+	stop     func() // the broker
 }
 
 // newBroker starts a broker without streams.
@@ -40,7 +39,7 @@ func newBroker(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), addr: "127.0.0.1:0"}
 	var err error
-	w.names, err = broker.NewSubjects("jobs")
+	w.subjects, err = broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	w.startBroker()
 	return w
@@ -51,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := newBroker(t)
 	require.NoError(t, broker.Setup(t.Context(), w.js.Conn(), broker.Config{
-		Subjects: w.names, Replicas: 1, EventsMaxAge: time.Hour,
+		Subjects: w.subjects, Replicas: 1, EventsMaxAge: time.Hour,
 	}))
 	return w
 }
@@ -150,7 +149,7 @@ func (c *command) printed(text string) {
 func (w *world) readers(count int) {
 	w.t.Helper()
 	require.Eventually(w.t, func() bool {
-		stream, err := w.js.Stream(w.t.Context(), w.names.Events())
+		stream, err := w.js.Stream(w.t.Context(), w.subjects.Events())
 		return err == nil && stream.CachedInfo().State.Consumers == count
 	}, patience, 2*time.Millisecond)
 }
@@ -161,7 +160,7 @@ func (w *world) settle(data job.EventData) string {
 	w.t.Helper()
 	body, err := job.NewEvent(string(data.JobID), data, "").Encode()
 	require.NoError(w.t, err)
-	w.publish(w.names.Event(data.Status, data.JobID), body)
+	w.publish(w.subjects.Event(data.Status, data.JobID), body)
 	return string(body)
 }
 
@@ -178,7 +177,7 @@ func (w *world) publish(subject string, body []byte) {
 // subject.
 func (w *world) submissions() map[string]string {
 	w.t.Helper()
-	stream, err := w.js.Stream(w.t.Context(), w.names.Jobs())
+	stream, err := w.js.Stream(w.t.Context(), w.subjects.Jobs())
 	require.NoError(w.t, err)
 	bodies := make(map[string]string)
 	for sequence := range stream.CachedInfo().State.LastSeq {

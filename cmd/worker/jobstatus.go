@@ -32,7 +32,7 @@ type jobStatus struct {
 	event *fleet.Event
 }
 
-func newJobStatus(at fleet.Whereabouts) jobStatus {
+func newJobStatus(at fleet.JobStatus) jobStatus {
 	j := at.Job
 	s := jobStatus{
 		JobID: j.ID, State: at.State, Since: at.Since, Until: at.Until,
@@ -51,12 +51,12 @@ func newJobStatus(at fleet.Whereabouts) jobStatus {
 	return s
 }
 
-func (s jobStatus) table(look look) table {
+func (s jobStatus) table(st style) table {
 	if s.State == fleet.Settled {
 		outcome := s.event.Data.Status
 		return table{
 			{"job", string(s.JobID)},
-			{"state", look.outcome(outcome, 1), ago(s.event.Time)},
+			{"state", st.outcome(outcome, 1), ago(s.event.Time)},
 			{"event", printable(strings.Join(strings.Fields(row(s.event.Event)), " "))},
 		}
 	}

@@ -16,14 +16,14 @@ import (
 type report struct {
 	out, errs io.Writer
 	json      bool
-	look      look
+	style     style
 	progress  *progress
 	failed    int // jobs that were left as they are
 	leftovers int // jobs of which something stays that should be gone
 }
 
 func newReport(cmd *cobra.Command, asJSON bool, p *progress) *report {
-	return &report{out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr(), json: asJSON, look: lookOf(cmd.OutOrStdout()), progress: p}
+	return &report{out: cmd.OutOrStdout(), errs: cmd.ErrOrStderr(), json: asJSON, style: styleOf(cmd.OutOrStdout()), progress: p}
 }
 
 // tell tells of one job: what was done, or why nothing was, or not all.
@@ -41,7 +41,7 @@ func (r *report) tell(id job.ID, state fleet.State, done string, failure error) 
 	case failure != nil:
 		_, err = fmt.Fprintln(r.errs, printable(failure.Error()))
 	default:
-		_, err = fmt.Fprintf(r.out, "%-36s  %s\n", id, r.look.paint(green, done))
+		_, err = fmt.Fprintf(r.out, "%-36s  %s\n", id, r.style.paint(green, done))
 	}
 	return err
 }

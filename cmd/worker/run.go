@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/daemon"
 )
@@ -34,11 +33,11 @@ func setup(ctx context.Context, cfg config.Config, out, errs io.Writer) error {
 	if err := daemon.SetUp(ctx, cfg, warnings(errs)); err != nil {
 		return err
 	}
-	names, err := broker.NewSubjects(cfg.Worker.SubjectPrefix)
+	subjects, err := broker.NewSubjects(cfg.Worker.SubjectPrefix)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "streams %s, %s and %s are ready; publish job IDs to %s\n",
-		names.Jobs(), names.Wait(), names.Events(), names.Submit())
+		subjects.Jobs(), subjects.Wait(), subjects.Events(), subjects.Submit())
 	return err
 }

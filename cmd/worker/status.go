@@ -49,12 +49,12 @@ func newStatus() *cobra.Command {
 			return usageError{fmt.Errorf("--watch %v is negative", o.watch)}
 		}
 		return withFleet(cmd, load, func(f *fleet.Fleet, p *progress) error {
-			look := func(ctx context.Context) (answer, error) { return statusOfAll(ctx, f) }
+			query := func(ctx context.Context) (answer, error) { return statusOfAll(ctx, f) }
 			if len(args) > 0 {
-				look = func(ctx context.Context) (answer, error) { return statusOfOne(ctx, f, job.ID(args[0])) }
+				query = func(ctx context.Context) (answer, error) { return statusOfOne(ctx, f, job.ID(args[0])) }
 			}
 			err := o.repeat(cmd, func(ctx context.Context) error {
-				a, err := look(ctx)
+				a, err := query(ctx)
 				p.clear()
 				if err != nil {
 					return err
@@ -69,9 +69,9 @@ func newStatus() *cobra.Command {
 
 // repeat looks once, or again and again. While it watches, an answer that does
 // not come is no reason to stop.
-func (o statusOptions) repeat(cmd *cobra.Command, look func(context.Context) error) error {
+func (o statusOptions) repeat(cmd *cobra.Command, query func(context.Context) error) error {
 	if o.watch == 0 {
-		return look(cmd.Context())
+		return query(cmd.Context())
 	}
 	ticks := time.NewTicker(o.watch)
 	defer ticks.Stop()
@@ -79,7 +79,7 @@ func (o statusOptions) repeat(cmd *cobra.Command, look func(context.Context) err
 		if isTerminal(cmd.OutOrStdout()) && !o.json {
 			fmt.Fprint(cmd.OutOrStdout(), "\x1b[H\x1b[2J")
 		}
-		if err := look(cmd.Context()); err != nil && cmd.Context().Err() == nil {
+		if err := query(cmd.Context()); err != nil && cmd.Context().Err() == nil {
 			fmt.Fprintln(cmd.ErrOrStderr(), "worker:", err)
 		}
 		select {
@@ -113,14 +113,14 @@ func statusOfOne(ctx context.Context, f *fleet.Fleet, id job.ID) (answer, error)
 
 // answer is what status has to say, as JSON or for people.
 type answer interface {
-	table(l look) table
+	table(s style) table
 }
 
 func (o statusOptions) print(out io.Writer, a answer) error {
 	if o.json {
 		return json.NewEncoder(out).Encode(a)
 	}
-	return a.table(lookOf(out)).print(out)
+	return a.table(styleOf(out)).print(out)
 }
 
 // withFleet connects and runs a command that works on the jobs of all pods. It
@@ -137,5 +137,5 @@ func withFleet(cmd *cobra.Command, load loading, run func(*fleet.Fleet, *progres
 	defer c.nc.Close()
 	p := newProgress(cmd.ErrOrStderr())
 	defer p.clear()
-	return run(fleet.New(c.js, c.names).Telling(p.reading), p)
+	return run(fleet.New(c.js, c.subjects).WithProgress(p.reading), p)
 }

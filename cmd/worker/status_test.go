@@ -17,8 +17,8 @@ func (w *world) arm(j job.Job, in time.Duration) {
 	w.t.Helper()
 	body, err := j.Encode()
 	require.NoError(w.t, err)
-	_, err = w.js.PublishMsg(w.t.Context(), &nats.Msg{Subject: w.names.WaitFor(j.ID), Data: body, Header: nats.Header{
-		"Nats-Schedule": {"@at " + time.Now().Add(in).UTC().Format(time.RFC3339Nano)}, "Nats-Schedule-Target": {w.names.Due(j.ID)},
+	_, err = w.js.PublishMsg(w.t.Context(), &nats.Msg{Subject: w.subjects.WaitFor(j.ID), Data: body, Header: nats.Header{
+		"Nats-Schedule": {"@at " + time.Now().Add(in).UTC().Format(time.RFC3339Nano)}, "Nats-Schedule-Target": {w.subjects.Due(j.ID)},
 	}})
 	require.NoError(w.t, err)
 }
@@ -126,8 +126,8 @@ func TestHostileTextDoesNotControlATerminal(t *testing.T) {
 func TestTablesAlignWhateverTheColour(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	colourful := look{colour: true}
+	colourful := style{colour: true}
 	require.NoError(t, table{{"heading that is long"}, {colourful.paint(red, "é"), "1", "rest"}, {"three", "22"}}.print(&out))
 	require.Equal(t, "heading that is long\n\x1b[31mé\x1b[0m      1  rest\nthree  22\n", out.String())
-	require.Equal(t, "x", look{}.paint(red, "x"))
+	require.Equal(t, "x", style{}.paint(red, "x"))
 }

@@ -134,7 +134,7 @@ func TestSubmitIsInterruptedWhileItWaitsForInput(t *testing.T) {
 func TestSubmitToAFullStreamTellsWhichJobsAreMissing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stream, err := w.js.Stream(t.Context(), w.names.Jobs())
+	stream, err := w.js.Stream(t.Context(), w.subjects.Jobs())
 	require.NoError(t, err)
 	full := stream.CachedInfo().Config
 	full.MaxMsgs = 1

@@ -90,7 +90,7 @@ func (s *submitter) send(id string) (jetstream.PubAckFuture, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.client.js.PublishAsync(s.client.names.SubmitJob(job.ID(id)), body, jetstream.WithMsgID(id))
+	return s.client.js.PublishAsync(s.client.subjects.SubmitJob(job.ID(id)), body, jetstream.WithMsgID(id))
 }
 
 // confirm waits for the broker's word on one submission, which comes within
@@ -117,7 +117,7 @@ func (s *submitter) report(id string, err error) {
 	s.failed++
 	switch {
 	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		s.noStream = missingStream(s.client.names.Jobs())
+		s.noStream = missingStream(s.client.subjects.Jobs())
 		return
 	case s.noStream != nil:
 		return

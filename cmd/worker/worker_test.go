@@ -74,7 +74,7 @@ func TestSetupCreatesTheStreams(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "streams JOBS, JOBS_WAIT and JOBS_EVENTS are ready; publish job IDs to jobs.submit\n", stdout)
 	}
-	stream, err := w.js.Stream(t.Context(), w.names.Events())
+	stream, err := w.js.Stream(t.Context(), w.subjects.Events())
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Hour, stream.CachedInfo().Config.MaxAge)
 }

@@ -116,12 +116,12 @@ func TestExamplesOfTheAsyncAPIDocumentAreValid(t *testing.T) {
 
 func TestAsyncAPIDocumentNamesTheWorkersSubjects(t *testing.T) {
 	t.Parallel()
-	names, err := broker.NewSubjects("jobs")
+	subjects, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
-	want := []string{names.Submit(), names.SubmitJob("ID"), names.Rejected("JOBS", 7)}
+	want := []string{subjects.Submit(), subjects.SubmitJob("ID"), subjects.Rejected("JOBS", 7)}
 	for _, outcome := range job.Outcomes() {
 		if outcome != job.OutcomeRejected {
-			want = append(want, names.Event(outcome, "ID"))
+			want = append(want, subjects.Event(outcome, "ID"))
 		}
 	}
 	var have []string

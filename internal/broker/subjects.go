@@ -20,15 +20,20 @@ type Subjects struct {
 	prefix string
 }
 
-// NewSubjects checks the prefix: one or more subject tokens without wildcards.
+// NewSubjects returns the subjects of a prefix; see [CheckSubjectPrefix].
 func NewSubjects(prefix string) (Subjects, error) {
-	if prefix == "" {
-		return Subjects{}, errors.New("the subject prefix is empty")
-	}
-	if !subjectPrefix.MatchString(prefix) {
-		return Subjects{}, fmt.Errorf("the subject prefix %q is not made of tokens of A-Z a-z 0-9 _ - joined by dots", prefix)
+	if err := CheckSubjectPrefix(prefix); err != nil {
+		return Subjects{}, fmt.Errorf("the subject prefix %q %w", prefix, err)
 	}
 	return Subjects{prefix: prefix}, nil
+}
+
+// CheckSubjectPrefix says what a subject prefix must be.
+func CheckSubjectPrefix(prefix string) error {
+	if !subjectPrefix.MatchString(prefix) {
+		return errors.New("must be one or more tokens of A-Z a-z 0-9 _ - joined by dots")
+	}
+	return nil
 }
 
 // Jobs is the name of the stream of submissions.

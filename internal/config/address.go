@@ -13,10 +13,10 @@ import (
 )
 
 var (
-	natsURLs   = reading[string]{"urls", parseNATSURLs}
-	httpURL    = reading[string]{"url", parseHTTPURL}
-	listenAddr = reading[string]{"address", parseListenAddr}
-	hostGlob   = reading[string]{"host", parseHostGlob}
+	natsURLs   = parser[string]{"urls", parseNATSURLs}
+	httpURL    = parser[string]{"url", parseHTTPURL}
+	listenAddr = parser[string]{"address", parseListenAddr}
+	hostGlob   = parser[string]{"host", parseHostGlob}
 )
 
 // natsSchemes are those that nats.go dials.
@@ -27,7 +27,7 @@ var errNoHost = errors.New("must be a host name such as files.example.com or *.e
 // parseNATSURLs checks a list of servers. One without a scheme is a nats one,
 // as in the nats tool.
 func parseNATSURLs(raw string) (string, error) {
-	right := errors.New("must be a list of URLs such as nats://nats-0:4222,tls://nats-1:4222")
+	want := errors.New("must be a list of URLs such as nats://nats-0:4222,tls://nats-1:4222")
 	for server := range strings.SplitSeq(raw, ",") {
 		server = strings.TrimSpace(server)
 		if !strings.Contains(server, "://") {
@@ -35,7 +35,7 @@ func parseNATSURLs(raw string) (string, error) {
 		}
 		parsed, err := url.Parse(server)
 		if err != nil || parsed.Hostname() == "" || !slices.Contains(natsSchemes, parsed.Scheme) {
-			return raw, right
+			return raw, want
 		}
 	}
 	return raw, nil

@@ -11,32 +11,32 @@ import (
 	"github.com/jobferry/jobferry/internal/secret"
 )
 
-// maxLook bounds what is read of a file to see what it holds. Bundles of
+// maxPrefix bounds what is read of a file to see what it holds. Bundles of
 // certificates are the largest.
-const maxLook = 4 << 20
+const maxPrefix = 4 << 20
 
 var (
-	secretFile = reading[string]{"file", secretFileThat(holdsSomething)}
+	secretFile = parser[string]{"file", secretFileThat(holdsSomething)}
 	// headerFile is a file whose content is sent in a header.
-	headerFile = reading[string]{"file", secretFileThat(holding("printable ASCII and nothing else", isHeaderFile))}
+	headerFile = parser[string]{"file", secretFileThat(fileHolding("printable ASCII and nothing else", isHeaderFile))}
 	// header is a secret that is sent in a header.
-	header = reading[secret.String]{"string", func(raw string) (secret.String, error) { return secret.New(raw), isHeaderValue(raw) }}
+	header = parser[secret.String]{"string", func(raw string) (secret.String, error) { return secret.New(raw), isHeaderValue(raw) }}
 )
 
 // holdsSomething checks that a file can be read and is not blank.
 func holdsSomething(path string) error {
-	_, err := look(path)
+	_, err := readPrefix(path)
 	return err
 }
 
-// holding returns a check that a file can be read and holds what it is for.
-func holding(what string, isRight func(content []byte) bool) func(path string) error {
+// fileHolding returns a check that a file can be read and holds what it is for.
+func fileHolding(what string, isValid func(content []byte) bool) func(path string) error {
 	return func(path string) error {
-		content, err := look(path)
+		content, err := readPrefix(path)
 		if err != nil {
 			return err
 		}
-		if !isRight(content) {
+		if !isValid(content) {
 			return errors.New("must be a file that holds " + what)
 		}
 		return nil
@@ -74,10 +74,10 @@ type unprintable struct{ error }
 
 func (u unprintable) Unwrap() error { return u.error }
 
-// look returns the beginning of a file that is not blank. Its errors say what
+// readPrefix returns the beginning of a file that is not blank. Its errors say what
 // would be right, and do not name the path, which is printed beside them.
-func look(path string) ([]byte, error) {
-	content, err := begin(path)
+func readPrefix(path string) ([]byte, error) {
+	content, err := readLimited(path)
 	if err != nil {
 		return nil, fmt.Errorf("must be a file that can be read; %w", reason(err))
 	}
@@ -87,13 +87,13 @@ func look(path string) ([]byte, error) {
 	return content, nil
 }
 
-func begin(path string) ([]byte, error) {
+func readLimited(path string) ([]byte, error) {
 	opened, err := os.Open(path) //nolint:gosec // the path is the operator's own setting
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = opened.Close() }()
-	return io.ReadAll(io.LimitReader(opened, maxLook))
+	return io.ReadAll(io.LimitReader(opened, maxPrefix))
 }
 
 // reason is the cause of an error of a file, without the file's path.

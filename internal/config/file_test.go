@@ -127,9 +127,9 @@ func TestMoreChecksAreToldWithTheRest(t *testing.T) {
 	t.Parallel()
 	env := with("WORKER_POLLS", "0", "AWS_PROFILE", "nobody", "AWS_ENDPOINT_URL_S3", "https://user:hunter2@s3")
 	also := func(section config.Section, variables ...string) config.Check {
-		return config.Check{Section: section, Apply: func(_ config.Config, wrong func(variable, right string)) {
+		return config.Check{Section: section, Apply: func(_ config.Config, report func(variable, want string)) {
 			for _, variable := range variables {
-				wrong(variable, "must be right")
+				report(variable, "must be right")
 			}
 		}}
 	}

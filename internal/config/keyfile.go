@@ -11,8 +11,8 @@ import (
 // The files that a client of NATS signs in with. What is wrong with one would
 // show only when the broker refuses it, and not as what it is.
 var (
-	credsFile = reading[string]{"file", secretFileThat(holding("user credentials, a JWT and a seed, such as nsc generate creds writes", areCredentials))}
-	seedFile  = reading[string]{"file", secretFileThat(holding("the nkey seed of a user, which begins with SU", isUserSeed))}
+	credsFile = parser[string]{"file", secretFileThat(fileHolding("user credentials, a JWT and a seed, such as nsc generate creds writes", areCredentials))}
+	seedFile  = parser[string]{"file", secretFileThat(fileHolding("the nkey seed of a user, which begins with SU", isUserSeed))}
 )
 
 func areCredentials(content []byte) bool {

@@ -51,7 +51,7 @@ func (l *Loader) Load(lookup func(variable string) (string, bool), more ...Check
 			continue
 		}
 		if err := s.value.set(&cfg, raw); err != nil {
-			problems.List = append(problems.List, Problem{Variable: s.Name, Shown: shown(s, raw, err), Right: err.Error()})
+			problems.List = append(problems.List, Problem{Variable: s.Name, Shown: shown(s, raw, err), Want: err.Error()})
 		}
 	}
 	if cfg.NATS.Context != "" && given["NATS_URL"] == "" {
@@ -81,11 +81,11 @@ func (l *Loader) check(rules []Check, cfg Config, lookup func(string) (string, b
 		if !slices.ContainsFunc(l.settings, func(s Setting) bool { return s.Section == rule.Section }) {
 			continue
 		}
-		rule.Apply(cfg, func(variable, right string) {
+		rule.Apply(cfg, func(variable, want string) {
 			if problems.has(variable) {
 				return
 			}
-			problems.List = append(problems.List, Problem{Variable: variable, Shown: l.shown(variable, lookup), Right: right})
+			problems.List = append(problems.List, Problem{Variable: variable, Shown: l.shown(variable, lookup), Want: want})
 		})
 	}
 }

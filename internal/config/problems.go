@@ -13,15 +13,15 @@ const maxShown = 200
 type Problem struct {
 	Variable string // the name of the environment variable
 	Shown    string // the value, quoted; empty if there is none or it is secret
-	Right    string // what would be right
+	Want     string // what would be want
 }
 
 // String returns the problem as a line.
 func (p Problem) String() string {
 	if p.Shown == "" {
-		return p.Variable + " " + p.Right
+		return p.Variable + " " + p.Want
 	}
-	return p.Variable + "=" + p.Shown + " " + p.Right
+	return p.Variable + "=" + p.Shown + " " + p.Want
 }
 
 // Problems is the error of [Loader.Load]: everything that is wrong, at least

@@ -4,14 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/secret"
+	"github.com/jobferry/jobferry/internal/sink"
 )
 
 // maxReplicas is the most that a JetStream stream can have.
@@ -22,26 +23,29 @@ const maxReplicas = 5
 // memory from the start, a transfer up to 5 MiB more.
 const maxAtOnce = 10_000
 
-// reading is a way to read a value: kind is a word for it, and the error of
+// parser reads a value: kind is a word for it, and the error of
 // parse says what would be right.
-type reading[T any] struct {
+type parser[T any] struct {
 	kind  string
 	parse func(raw string) (T, error)
 }
 
 var (
-	text   = reading[string]{"string", func(raw string) (string, error) { return raw, nil }}
-	hidden = reading[secret.String]{"string", func(raw string) (secret.String, error) { return secret.New(raw), nil }}
+	text   = parser[string]{"string", func(raw string) (string, error) { return raw, nil }}
+	hidden = parser[secret.String]{"string", func(raw string) (secret.String, error) { return secret.New(raw), nil }}
 
-	boolean       = reading[bool]{"bool", parseBool}
-	crashes       = between(1, math.MaxInt32)
-	atOnce        = between(1, maxAtOnce)
-	rate          = number(0, 1_000_000)
-	multiplier    = number(1, 1000)
-	duration      = durationFrom(time.Nanosecond)
-	size          = reading[int64]{"size", parseSize}
-	word          = matching(`^[A-Za-z0-9_-]+$`, "must be one word such as STANDARD_IA")
-	subjectPrefix = matching(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`, "must be one or more tokens of A-Z a-z 0-9 _ - joined by dots")
+	boolean    = parser[bool]{"bool", parseBool}
+	crashes    = between(1, math.MaxInt32)
+	atOnce     = between(1, maxAtOnce)
+	rate       = number(0, 1_000_000)
+	multiplier = number(1, 1000)
+	duration   = durationFrom(time.Nanosecond)
+	size       = parser[int64]{"size", parseSize}
+
+	subjectPrefix = checked(broker.CheckSubjectPrefix)
+	bucket        = checked(sink.CheckBucket)
+	keyPrefix     = checked(sink.CheckPrefix)
+	storageClass  = checked(sink.CheckStorageClass)
 )
 
 func parseBool(raw string) (bool, error) {
@@ -53,39 +57,39 @@ func parseBool(raw string) (bool, error) {
 }
 
 // between reads a whole number.
-func between(least, most int) reading[int] {
-	right := fmt.Errorf("must be a whole number, %d to %d", least, most)
-	return reading[int]{"int", func(raw string) (int, error) {
+func between(least, most int) parser[int] {
+	want := fmt.Errorf("must be a whole number, %d to %d", least, most)
+	return parser[int]{"int", func(raw string) (int, error) {
 		read, err := strconv.Atoi(raw)
 		if err != nil || read < least || read > most {
-			return 0, right
+			return 0, want
 		}
 		return read, nil
 	}}
 }
 
 // number reads a number, with decimals or without.
-func number(least, most float64) reading[float64] {
-	right := fmt.Errorf("must be a number, %.0f to %.0f", least, most)
-	return reading[float64]{"number", func(raw string) (float64, error) {
+func number(least, most float64) parser[float64] {
+	want := fmt.Errorf("must be a number, %.0f to %.0f", least, most)
+	return parser[float64]{"number", func(raw string) (float64, error) {
 		read, err := strconv.ParseFloat(raw, 64)
 		if err != nil || math.IsNaN(read) || read < least || read > most {
-			return 0, right
+			return 0, want
 		}
 		return read, nil
 	}}
 }
 
 // durationFrom reads a duration in Go's notation.
-func durationFrom(least time.Duration) reading[time.Duration] {
-	right := errors.New("must be a duration such as 500ms, 30s or 1h30m, and more than 0")
+func durationFrom(least time.Duration) parser[time.Duration] {
+	want := errors.New("must be a duration such as 500ms, 30s or 1h30m, and more than 0")
 	if least > time.Nanosecond {
-		right = fmt.Errorf("must be a duration such as 30m or 72h, at least %v", least)
+		want = fmt.Errorf("must be a duration such as 30m or 72h, at least %v", least)
 	}
-	return reading[time.Duration]{"duration", func(raw string) (time.Duration, error) {
+	return parser[time.Duration]{"duration", func(raw string) (time.Duration, error) {
 		read, err := time.ParseDuration(raw)
 		if err != nil || read < least {
-			return 0, right
+			return 0, want
 		}
 		return read, nil
 	}}
@@ -101,30 +105,25 @@ func parseSize(raw string) (int64, error) {
 }
 
 // oneOf reads one of a few words.
-func oneOf(words ...string) reading[string] {
-	right := errors.New("must be " + strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1])
-	return reading[string]{"string", func(raw string) (string, error) {
+func oneOf(words ...string) parser[string] {
+	want := errors.New("must be " + strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1])
+	return parser[string]{"string", func(raw string) (string, error) {
 		if slices.Contains(words, raw) {
 			return raw, nil
 		}
-		return "", right
+		return "", want
 	}}
 }
 
-func matching(pattern, right string) reading[string] {
-	expression := regexp.MustCompile(pattern)
-	return reading[string]{"string", func(raw string) (string, error) {
-		if !expression.MatchString(raw) {
-			return raw, errors.New(right)
-		}
-		return raw, nil
-	}}
+// checked reads a text by the rule of the package that uses it.
+func checked(check func(string) error) parser[string] {
+	return parser[string]{"string", func(raw string) (string, error) { return raw, check(raw) }}
 }
 
 // listOf reads values joined by commas; white space around them, and an empty
 // one at the end, are ignored.
-func listOf(item reading[string]) reading[[]string] {
-	return reading[[]string]{"list", func(raw string) ([]string, error) {
+func listOf(item parser[string]) parser[[]string] {
+	return parser[[]string]{"list", func(raw string) ([]string, error) {
 		var list []string
 		for part := range strings.SplitSeq(raw, ",") {
 			part = strings.TrimSpace(part)

@@ -1,13 +1,17 @@
 package config
 
-import "github.com/jobferry/jobferry/internal/fetch"
+import (
+	"github.com/jobferry/jobferry/internal/fetch"
+	"github.com/jobferry/jobferry/internal/sink"
+)
 
 // Check is a rule about more than one setting of a section, or about more than
-// the setting itself says. Apply reports by calling wrong with the variable to
-// look at and what would be right; what is wrong already it need not know.
+// the setting itself says. Apply calls report with the variable to
+// look at and what would be right. It need not know which problems are reported
+// already.
 type Check struct {
 	Section Section
-	Apply   func(c Config, wrong func(variable, right string))
+	Apply   func(c Config, report func(variable, want string))
 }
 
 // checks are the rules of each section.
@@ -15,56 +19,56 @@ func checks() []Check {
 	return []Check{{SectionNATS, checkNATS}, {SectionAPI, checkAPI}, {SectionS3, checkS3}, {SectionWork, checkWork}}
 }
 
-func checkNATS(c Config, wrong func(variable, right string)) {
+func checkNATS(c Config, report func(variable, want string)) {
 	n := c.NATS
 	password := !n.Password.IsZero() || n.PasswordFile != ""
 	if password && n.User == "" {
-		wrong("NATS_USER", "must be set, because a password is")
+		report("NATS_USER", "must be set, because a password is")
 	}
 	if !n.Password.IsZero() && n.PasswordFile != "" {
-		wrong("NATS_PASSWORD_FILE", "must not be set beside NATS_PASSWORD: set one of the two")
+		report("NATS_PASSWORD_FILE", "must not be set beside NATS_PASSWORD: set one of the two")
 	}
 	if n.Cert != "" && n.Key == "" {
-		wrong("NATS_KEY", "must be set, because NATS_CERT is")
+		report("NATS_KEY", "must be set, because NATS_CERT is")
 	}
 	if n.Key != "" && n.Cert == "" {
-		wrong("NATS_CERT", "must be set, because NATS_KEY is")
+		report("NATS_CERT", "must be set, because NATS_KEY is")
 	}
 	if n.Cert != "" && n.Key != "" && mismatch(n.Cert, n.Key) {
-		wrong("NATS_KEY", "must be the key of the certificate in NATS_CERT")
+		report("NATS_KEY", "must be the key of the certificate in NATS_CERT")
 	}
 	if count(n.Creds != "", n.NKey != "", n.User != "") > 1 {
-		wrong("NATS_CREDS", "NATS_NKEY and NATS_USER are ways to authenticate: set one of them")
+		report("NATS_CREDS", "NATS_NKEY and NATS_USER are ways to authenticate: set one of them")
 	}
 }
 
-func checkAPI(c Config, wrong func(variable, right string)) {
+func checkAPI(c Config, report func(variable, want string)) {
 	a := c.API
 	hasSecret := !a.ClientSecret.IsZero() || a.ClientSecretFile != ""
 	hasToken := !a.Token.IsZero() || a.TokenFile != ""
 	if !a.ClientSecret.IsZero() && a.ClientSecretFile != "" {
-		wrong("NITRO_CLIENT_SECRET_FILE", "must not be set beside NITRO_CLIENT_SECRET: set one of the two")
+		report("NITRO_CLIENT_SECRET_FILE", "must not be set beside NITRO_CLIENT_SECRET: set one of the two")
 	}
 	if !a.Token.IsZero() && a.TokenFile != "" {
-		wrong("NITRO_API_TOKEN_FILE", "must not be set beside NITRO_API_TOKEN: set one of the two")
+		report("NITRO_API_TOKEN_FILE", "must not be set beside NITRO_API_TOKEN: set one of the two")
 	}
-	if variable, right := fetch.CheckCredentials(a.ClientID != "", hasSecret, hasToken); variable != "" {
-		wrong(variable, right)
+	if variable, want := fetch.CheckCredentials(a.ClientID != "", hasSecret, hasToken); variable != "" {
+		report(variable, want)
 	}
 }
 
-func checkS3(c Config, wrong func(variable, right string)) {
+func checkS3(c Config, report func(variable, want string)) {
 	if c.S3.Bucket == "" {
-		wrong("S3_BUCKET", "must be set: the bucket that results are stored in")
+		report("S3_BUCKET", "must be set: the bucket that results are stored in")
 	}
-	if c.S3.SSEKMSKeyID != "" && c.S3.SSE != sseKMS && c.S3.SSE != sseKMSDSSE {
-		wrong("S3_SSE", "must be "+sseKMS+" or "+sseKMSDSSE+", because S3_SSE_KMS_KEY_ID is set")
+	if err := sink.CheckEncryption(c.S3.SSE, c.S3.SSEKMSKeyID); err != nil {
+		report("S3_SSE", err.Error())
 	}
 }
 
-func checkWork(c Config, wrong func(variable, right string)) {
+func checkWork(c Config, report func(variable, want string)) {
 	if b := c.Worker.Backoff; b.Initial > 0 && b.Max < b.Initial {
-		wrong("WORKER_BACKOFF_MAX", "must not be shorter than WORKER_BACKOFF_INITIAL")
+		report("WORKER_BACKOFF_MAX", "must not be shorter than WORKER_BACKOFF_INITIAL")
 	}
 }
 

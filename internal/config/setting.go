@@ -42,7 +42,7 @@ type value struct {
 }
 
 // into makes a value of a place and a way to read it.
-func into[T any](place func(*Config) *T, as reading[T]) value {
+func into[T any](place func(*Config) *T, as parser[T]) value {
 	return value{kind: as.kind, set: func(c *Config, raw string) error {
 		read, err := as.parse(raw)
 		*place(c) = read

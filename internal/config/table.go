@@ -2,9 +2,11 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/secret"
+	"github.com/jobferry/jobferry/internal/sink"
 )
 
 // Settings returns the table of all settings, in the order in which people
@@ -14,7 +16,7 @@ func Settings() []Setting {
 }
 
 func natsSettings() []Setting {
-	in := func(name, help string, place func(*Config) *string, as reading[string]) Setting {
+	in := func(name, help string, place func(*Config) *string, as parser[string]) Setting {
 		return Setting{Name: name, Help: help, Section: SectionNATS, value: into(place, as)}
 	}
 	url := in("NATS_URL", "servers, joined by commas", func(c *Config) *string { return &c.NATS.URL }, natsURLs)
@@ -35,7 +37,7 @@ func natsSettings() []Setting {
 }
 
 func apiSettings() []Setting {
-	in := func(name, help string, place func(*Config) *string, as reading[string]) Setting {
+	in := func(name, help string, place func(*Config) *string, as parser[string]) Setting {
 		return Setting{Name: name, Help: help, Section: SectionAPI, value: into(place, as)}
 	}
 	url := in("NITRO_API_URL", "address of the job API", func(c *Config) *string { return &c.API.URL }, httpURL)
@@ -54,7 +56,7 @@ func apiSettings() []Setting {
 	}
 }
 
-func secretIn(section Section, name, help string, place func(*Config) *secret.String, as reading[secret.String]) Setting {
+func secretIn(section Section, name, help string, place func(*Config) *secret.String, as parser[secret.String]) Setting {
 	return Setting{Name: name, Help: help, Section: section, Secret: true, value: into(place, as)}
 }
 
@@ -70,9 +72,9 @@ func s3Settings() []Setting {
 		in("S3_PREFIX", "put before each key as it is", into(func(c *Config) *string { return &c.S3.Prefix }, keyPrefix)),
 		in("S3_ALLOWED_BUCKETS", "other buckets that a submission may name, joined by commas",
 			into(func(c *Config) *[]string { return &c.S3.AllowedBuckets }, listOf(bucket))),
-		in("S3_STORAGE_CLASS", "storage class of the objects", into(func(c *Config) *string { return &c.S3.StorageClass }, word)),
+		in("S3_STORAGE_CLASS", "storage class of the objects", into(func(c *Config) *string { return &c.S3.StorageClass }, storageClass)),
 		in("S3_SSE", "server-side encryption: AES256, aws:kms or aws:kms:dsse",
-			into(func(c *Config) *string { return &c.S3.SSE }, oneOf("AES256", sseKMS, sseKMSDSSE))),
+			into(func(c *Config) *string { return &c.S3.SSE }, oneOf(sink.Encryptions()...))),
 		in("S3_SSE_KMS_KEY_ID", "key of the encryption with KMS", into(func(c *Config) *string { return &c.S3.SSEKMSKeyID }, text)),
 		style,
 	}
@@ -89,7 +91,7 @@ func workerSettings() []Setting {
 			into(func(c *Config) *int { return &c.Worker.StreamReplicas }, between(1, maxReplicas))),
 		row(SectionWork, "WORKER_POLLS", "64", "polls under way at once, 1 to 10000",
 			into(func(c *Config) *int { return &c.Worker.Polls }, atOnce)),
-		row(SectionWork, "WORKER_TRANSFERS", "16", "files being streamed at once, 1 to 10000",
+		row(SectionWork, "WORKER_TRANSFERS", strconv.Itoa(sink.DefaultTransfers), "files being streamed at once, 1 to 10000",
 			into(func(c *Config) *int { return &c.Worker.Transfers }, atOnce)),
 		row(SectionWork, "WORKER_POLL_RATE", "0", "polls a second by this pod, 0 for no limit",
 			into(func(c *Config) *float64 { return &c.Worker.PollRate }, rate)),

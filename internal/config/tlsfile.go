@@ -8,11 +8,11 @@ import (
 )
 
 var (
-	holdsCertificates = holding("certificates in PEM", areCertificates)
-	holdsPrivateKey   = holding("a private key in PEM, not encrypted", isPrivateKey)
+	holdsCertificates = fileHolding("certificates in PEM", areCertificates)
+	holdsPrivateKey   = fileHolding("a private key in PEM, not encrypted", isPrivateKey)
 
-	certificateFile = reading[string]{"file", func(path string) (string, error) { return path, holdsCertificates(path) }}
-	privateKeyFile  = reading[string]{"file", secretFileThat(holdsPrivateKey)}
+	certificateFile = parser[string]{"file", func(path string) (string, error) { return path, holdsCertificates(path) }}
+	privateKeyFile  = parser[string]{"file", secretFileThat(holdsPrivateKey)}
 )
 
 // areCertificates takes what a pool of certificates does: one that can be read.

@@ -68,9 +68,9 @@ type Store interface {
 	// error of the source comes back as it is; those of the store are a
 	// [job.Error]: permanent, refused, or unavailable.
 	Put(ctx context.Context, j job.Job, name string, src job.Source) (job.Object, error)
-	// Standing returns the object that Put would make of what is described, if
+	// Existing returns the object that Put would make of what is described, if
 	// an earlier try has left it whole; nil if not, or if that cannot be told.
-	Standing(ctx context.Context, j job.Job, name string, what job.Description) *job.Object
+	Existing(ctx context.Context, j job.Job, name string, what job.Description) *job.Object
 	// AbortUploads removes what a killed worker left of the job's uploads.
 	AbortUploads(ctx context.Context, j job.Job) error
 	// Probe shows whether the worker's own bucket can be reached.

@@ -236,9 +236,9 @@ var noSlotBackoff = retry.Policy{Initial: 500 * time.Millisecond, Max: 10 * time
 // noTransferSlot lets a finished job wait for a transfer slot: at first not at
 // all, for another pod may have one. It is the exception: see [limit.Polls].
 func (w *Worker) noTransferSlot(_ stage, j *job.Job, _ *job.Error) decision {
-	j.Crowded++
-	if j.Crowded == 1 {
+	j.SlotWaits++
+	if j.SlotWaits == 1 {
 		return decision{action: schedule, cause: causeNoSlot}
 	}
-	return decision{action: schedule, delay: noSlotBackoff.Delay(j.Crowded - 2), cause: causeNoSlot}
+	return decision{action: schedule, delay: noSlotBackoff.Delay(j.SlotWaits - 2), cause: causeNoSlot}
 }

@@ -157,7 +157,7 @@ func (w *Worker) existing(ctx context.Context, j job.Job, name string, what job.
 	if what == nil || !j.MayHaveObjects() {
 		return nil
 	}
-	object := w.store.Standing(ctx, j, name, what)
+	object := w.store.Existing(ctx, j, name, what)
 	if object != nil {
 		w.metrics.skipped.Inc()
 	}

@@ -297,7 +297,7 @@ func (s *memoryStore) Put(ctx context.Context, j job.Job, name string, src job.S
 	return job.Object{Bucket: "results", Key: key, Size: int64(content.Len()), ContentType: src.ContentType()}, nil
 }
 
-func (s *memoryStore) Standing(_ context.Context, j job.Job, name string, what job.Description) *job.Object {
+func (s *memoryStore) Existing(_ context.Context, j job.Job, name string, what job.Description) *job.Object {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.looks++

@@ -120,7 +120,7 @@ func TestFinishedJobsLookForASlotLessAndLess(t *testing.T) {
 		require.LessOrEqual(t, c.delay, noSlotBackoff.Max)
 		last = c.delay
 	}
-	require.Equal(t, 101, j.Crowded)
+	require.Equal(t, 101, j.SlotWaits)
 	require.Greater(t, last, noSlotBackoff.Max/2)
 }
 

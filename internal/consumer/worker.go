@@ -56,7 +56,7 @@ type Worker struct {
 	working  context.Context // ends when work under way has to stop
 	settling context.Context // ends when nothing more can be published
 	messages sync.WaitGroup  // in flight
-	pool     *gopool.Pool      // of the goroutines that process them
+	pool     *gopool.Pool    // of the goroutines that process them
 }
 
 // New returns a worker that has not started. It does no input or output.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/broker/preflight"
-
 	"github.com/jobferry/jobferry/internal/broker/preflight/permission"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/fetch"

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"

@@ -198,7 +198,7 @@ func TestSetUpSaysWhatIsWrong(t *testing.T) {
 	cfg := settings(nowhere)
 	require.ErrorContains(t, SetUp(t.Context(), cfg, zap.NewNop()), "NATS_URL=nats://127.0.0.1:1")
 	cfg.Worker.SubjectPrefix = ""
-	require.ErrorContains(t, SetUp(t.Context(), cfg, zap.NewNop()), "the subject prefix is empty")
+	require.ErrorContains(t, SetUp(t.Context(), cfg, zap.NewNop()), "the subject prefix \"\" must be")
 
 	server := startNATS(t)
 	nc, err := nats.Connect(server.URL())

@@ -8,14 +8,14 @@ import (
 	"github.com/jobferry/jobferry/internal/sink"
 )
 
-// Checks are of what the settings lead to beside their own values, as far as it
-// can be seen without a connection: to be told with everything else that is
-// wrong with them, instead of later and one at a time.
+// Checks validate what settings refer to, as far as that needs no connection:
+// files, contexts of the nats tool, the AWS SDK's own settings. So all problems are
+// reported together, and not one at a time.
 func Checks(ctx context.Context) []config.Check {
 	return []config.Check{
 		{Section: config.SectionNATS, Apply: natsconn.CheckContext},
-		{Section: config.SectionS3, Apply: func(_ config.Config, wrong func(variable, right string)) {
-			sink.CheckEnvironment(ctx, wrong)
+		{Section: config.SectionS3, Apply: func(_ config.Config, report func(variable, want string)) {
+			sink.CheckEnvironment(ctx, report)
 		}},
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/natsconn"
 	"go.uber.org/zap"

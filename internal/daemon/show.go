@@ -36,7 +36,7 @@ func (d *Daemon) show(nc *nats.Conn, cfg consumer.Config, worker *consumer.Worke
 			d.log.Debug("the broker was not told that this pod answers no more", zap.Error(err))
 		}
 	})
-	d.page.Show(page.Source{Pod: host(), PodID: service.Info().ID, Fleet: fleet.New(js, cfg.Broker.Subjects), Conn: nc, Names: cfg.Broker.Subjects})
+	d.page.Show(page.Source{Pod: host(), PodID: service.Info().ID, Fleet: fleet.New(js, cfg.Broker.Subjects), Conn: nc, Subjects: cfg.Broker.Subjects})
 	return nil
 }
 

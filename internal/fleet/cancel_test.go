@@ -21,7 +21,7 @@ func (w *world) canceled(id job.ID) job.Event {
 	events := w.events(id)
 	require.Len(w.t, events, 1)
 	require.Equal(w.t, job.OutcomeCanceled, events[0].Data.Status)
-	require.Zero(w.t, w.messages(w.names.Wait())+w.messages(w.names.Jobs()))
+	require.Zero(w.t, w.messages(w.subjects.Wait())+w.messages(w.subjects.Jobs()))
 	return events[0]
 }
 
@@ -58,7 +58,7 @@ func TestCancelOfASubmissionInHandWaitsForItsWorker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.submit("jobs.submit.a", "a")
-	msg := w.take(w.names.Jobs())
+	msg := w.take(w.subjects.Jobs())
 	done := make(chan error, 1)
 	go func() {
 		_, err := w.Cancel(t.Context(), "a")
@@ -111,7 +111,7 @@ func TestTheBrokerDecidesBetweenCancelsAndAWorker(t *testing.T) {
 			})
 		}
 		racing.Go(func() {
-			msg, err := broker.EventMessage(w.names, j, job.Complete(j, job.EventData{Status: job.OutcomeCompleted}))
+			msg, err := broker.EventMessage(w.subjects, j, job.Complete(j, job.EventData{Status: job.OutcomeCompleted}))
 			if err == nil {
 				_, err = w.js.PublishMsg(t.Context(), msg)
 			}
@@ -146,7 +146,7 @@ func TestCancelOfAReplayWithoutTheRightToPurgeEvents(t *testing.T) {
 	require.EqualError(t, err, "job a is canceled, but its old event stays: the broker does not answer: "+
 		"it is overloaded, or refuses this user $JS.API.STREAM.PURGE.JOBS_EVENTS")
 	require.Equal(t, fleet.Submitted, at.State)
-	require.Zero(t, w.messages(w.names.Wait())+w.messages(w.names.Jobs()), "nothing carries it further")
+	require.Zero(t, w.messages(w.subjects.Wait())+w.messages(w.subjects.Jobs()), "nothing carries it further")
 	require.Len(t, w.events("a"), 2)
 
 	_, err = w.Cancel(t.Context(), "a")
@@ -167,7 +167,7 @@ func TestCancelOfAReplayWhoseOldEventHasExpired(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	failed := w.replayed("a")
-	events, err := w.js.Stream(t.Context(), w.names.Events())
+	events, err := w.js.Stream(t.Context(), w.subjects.Events())
 	require.NoError(t, err)
 	require.NoError(t, events.DeleteMsg(t.Context(), failed.Sequence))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

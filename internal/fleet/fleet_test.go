@@ -23,8 +23,8 @@ func TestAJobIsFoundInEachState(t *testing.T) {
 	require.Equal(t, map[string]string{"k": "v"}, at.Job.Metadata)
 	require.WithinDuration(t, time.Now(), at.Since, patience)
 
-	msg := w.take(w.names.Jobs())
-	require.Equal(t, fleet.InHand, w.find("a").State)
+	msg := w.take(w.subjects.Jobs())
+	require.Equal(t, fleet.InFlight, w.find("a").State)
 
 	until := w.arm(job.Job{ID: "a", Attempt: 3}, time.Hour)
 	at = w.find("a")
@@ -37,9 +37,9 @@ func TestAJobIsFoundInEachState(t *testing.T) {
 
 	w.arm(job.Job{ID: "a", Attempt: 4}, 0)
 	require.Eventually(t, func() bool { return w.find("a").State == fleet.Due }, patience, 5*time.Millisecond)
-	w.take(w.names.Wait())
+	w.take(w.subjects.Wait())
 	at = w.find("a")
-	require.Equal(t, fleet.InHand, at.State)
+	require.Equal(t, fleet.InFlight, at.State)
 	require.Equal(t, 4, at.Job.Attempt)
 	require.Nil(t, at.Event)
 
@@ -75,7 +75,7 @@ func TestLongReadingsTellHowFarTheyAre(t *testing.T) {
 		w.settle(job.EventData{JobID: job.ID(fmt.Sprint("failed-", i)), Status: job.OutcomeFailed})
 	}
 	told := 0
-	f := w.Telling(func(read, left int) {
+	f := w.WithProgress(func(read, left int) {
 		told++
 		require.Equal(t, told, read)
 		require.Equal(t, count-told, left)
@@ -114,7 +114,7 @@ func TestSettledCountsEventsByOutcome(t *testing.T) {
 		w.settle(job.EventData{JobID: job.ID(fmt.Sprintf("c%d", i)), Status: job.OutcomeCompleted})
 	}
 	w.settle(job.EventData{JobID: "f", Status: job.OutcomeFailed})
-	w.submit(w.names.Rejected("JOBS", 7), "{}")
+	w.submit(w.subjects.Rejected("JOBS", 7), "{}")
 	counts, err := w.Settled(t.Context(), before.Add(-time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, map[job.Outcome]int{job.OutcomeCompleted: 3, job.OutcomeFailed: 1, job.OutcomeCanceled: 0, job.OutcomeRejected: 1}, counts)
@@ -142,7 +142,7 @@ func TestWaitingJobsAreListedUpToALimit(t *testing.T) {
 func TestAMissingStreamIsNamed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	require.NoError(t, w.js.DeleteStream(t.Context(), w.names.Events()))
+	require.NoError(t, w.js.DeleteStream(t.Context(), w.subjects.Events()))
 	_, err := w.Find(t.Context(), "a")
 	require.ErrorContains(t, err, "JOBS_EVENTS")
 	require.ErrorContains(t, err, "worker setup")

@@ -26,10 +26,10 @@ const patience = 20 * time.Second
 type world struct {
 	*fleet.Fleet
 
-	t     *testing.T
-	js    jetstream.JetStream
-	names broker.Subjects
-	cfg   broker.Config
+	t        *testing.T
+	js       jetstream.JetStream
+	subjects broker.Subjects
+	cfg      broker.Config
 }
 
 func newWorld(t *testing.T) *world {
@@ -37,15 +37,15 @@ func newWorld(t *testing.T) *world {
 	server, err := embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	names, err := broker.NewSubjects("jobs")
+	subjects, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	nc, err := nats.Connect(server.URL())
 	require.NoError(t, err)
 	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	require.NoError(t, err)
-	w := &world{t: t, js: js, names: names, Fleet: fleet.New(js, names)}
-	w.cfg = broker.Config{Subjects: names, Replicas: 1, EventsMaxAge: time.Hour}
+	w := &world{t: t, js: js, subjects: subjects, Fleet: fleet.New(js, subjects)}
+	w.cfg = broker.Config{Subjects: subjects, Replicas: 1, EventsMaxAge: time.Hour}
 	require.NoError(t, broker.Setup(t.Context(), nc, w.cfg))
 	return w
 }
@@ -64,8 +64,8 @@ func (w *world) arm(j job.Job, in time.Duration) time.Time {
 	body, err := j.Encode()
 	require.NoError(w.t, err)
 	at := time.Now().Add(in).UTC()
-	_, err = w.js.PublishMsg(w.t.Context(), &nats.Msg{Subject: w.names.WaitFor(j.ID), Data: body, Header: nats.Header{
-		"Nats-Schedule": {"@at " + at.Format(time.RFC3339Nano)}, "Nats-Schedule-Target": {w.names.Due(j.ID)},
+	_, err = w.js.PublishMsg(w.t.Context(), &nats.Msg{Subject: w.subjects.WaitFor(j.ID), Data: body, Header: nats.Header{
+		"Nats-Schedule": {"@at " + at.Format(time.RFC3339Nano)}, "Nats-Schedule-Target": {w.subjects.Due(j.ID)},
 	}})
 	require.NoError(w.t, err)
 	return at
@@ -77,7 +77,7 @@ func (w *world) settle(data job.EventData) uint64 {
 	data.SettledAt = time.Now().UTC()
 	body, err := job.NewEvent(string(data.JobID), data, "").Encode()
 	require.NoError(w.t, err)
-	return w.submit(w.names.Event(data.Status, data.JobID), string(body))
+	return w.submit(w.subjects.Event(data.Status, data.JobID), string(body))
 }
 
 // take has the next message of a stream in hand, as a worker has.
@@ -91,7 +91,7 @@ func (w *world) take(stream string) jetstream.Msg {
 }
 
 // find tells where a job is.
-func (w *world) find(id job.ID) fleet.Whereabouts {
+func (w *world) find(id job.ID) fleet.JobStatus {
 	w.t.Helper()
 	at, err := w.Find(w.t.Context(), id)
 	require.NoError(w.t, err)
@@ -101,9 +101,9 @@ func (w *world) find(id job.ID) fleet.Whereabouts {
 // events are the terminal events that stand for a job.
 func (w *world) events(id job.ID) []job.Event {
 	w.t.Helper()
-	stream, err := w.js.Stream(w.t.Context(), w.names.Events())
+	stream, err := w.js.Stream(w.t.Context(), w.subjects.Events())
 	require.NoError(w.t, err)
-	info, err := stream.Info(w.t.Context(), jetstream.WithSubjectFilter(w.names.AnyEvent(id)))
+	info, err := stream.Info(w.t.Context(), jetstream.WithSubjectFilter(w.subjects.AnyEvent(id)))
 	require.NoError(w.t, err)
 	var events []job.Event
 	for subject, count := range info.State.Subjects {

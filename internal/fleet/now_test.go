@@ -17,7 +17,7 @@ func TestNowMakesAWaitingJobDueInThePlaceOfItsTimer(t *testing.T) {
 	at, err := w.Now(t.Context(), "a")
 	require.NoError(t, err)
 	require.Equal(t, fleet.Waiting, at.State)
-	require.EqualValues(t, 1, w.messages(w.names.Wait()), "the timer is gone")
+	require.EqualValues(t, 1, w.messages(w.subjects.Wait()), "the timer is gone")
 	due := w.find("a")
 	require.Equal(t, fleet.Due, due.State)
 	require.Equal(t, 5, due.Job.Attempt)
@@ -47,9 +47,9 @@ func TestNowManyTimesAtOnceIsDueOnce(t *testing.T) {
 			racing.Go(func() { _, _ = w.Now(t.Context(), id) })
 		}
 		racing.Wait()
-		msg := w.take(w.names.Wait())
-		require.Equal(t, w.names.Due(id), msg.Subject())
+		msg := w.take(w.subjects.Wait())
+		require.Equal(t, w.subjects.Due(id), msg.Subject())
 		require.NoError(t, msg.DoubleAck(t.Context()))
-		require.Zero(t, w.messages(w.names.Wait()))
+		require.Zero(t, w.messages(w.subjects.Wait()))
 	}
 }

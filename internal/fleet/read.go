@@ -39,15 +39,15 @@ func (f *Fleet) messages(ctx context.Context, stream, subject string, since time
 			more = false
 			for msg, err := range f.page(ctx, stream, batch, subject, from) {
 				if more && errors.Is(err, errBrokenOff) && ctx.Err() == nil {
-					break // what it has brought is progress; the rest is asked for again
+					break // the rest is asked for again
 				}
 				if !yield(msg, err) || err != nil {
 					return
 				}
 				read++
-				from, more = jetstreamext.GetBatchSeq(msg.Sequence+1), behind(msg.Header) > 0
+				from, more = jetstreamext.GetBatchSeq(msg.Sequence+1), numPending(msg.Header) > 0
 				if f.progress != nil {
-					f.progress(read, behind(msg.Header))
+					f.progress(read, numPending(msg.Header))
 				}
 			}
 		}
@@ -120,7 +120,7 @@ func unfinished(ctx context.Context, stream string, last *jetstream.RawStreamMsg
 		return over
 	case last == nil:
 		return unanswered("DIRECT.GET."+stream, context.DeadlineExceeded)
-	case behind(last.Header) > 0 && over != nil:
+	case numPending(last.Header) > 0 && over != nil:
 		return errBrokenOff
 	}
 	return nil
@@ -143,8 +143,8 @@ func unreadable(stream string, err error) error {
 	return fmt.Errorf("read stream %s: %w", stream, err)
 }
 
-// behind is how many more messages an answer says that there are.
-func behind(header nats.Header) int {
+// numPending is how many more messages an answer says that there are.
+func numPending(header nats.Header) int {
 	count, err := strconv.Atoi(header.Get("Nats-Num-Pending"))
 	if err != nil {
 		return 0

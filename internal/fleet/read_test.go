@@ -41,7 +41,7 @@ func (w *world) through(requests map[string]limits) *fleet.Fleet {
 	require.NoError(w.t, err)
 	js, err := jetstream.NewWithAPIPrefix(nc, prefix)
 	require.NoError(w.t, err)
-	return fleet.New(js, w.names).Impatient(silence)
+	return fleet.New(js, w.subjects).Impatient(silence)
 }
 
 // relay passes a request on, and so many messages of its answer; a request that
@@ -144,14 +144,14 @@ func TestSilenceIsNotNothing(t *testing.T) {
 		stream string
 		ask    func(context.Context, *fleet.Fleet) error
 	}{
-		"settled":             {w.names.Events(), settled},
-		"tail":                {w.names.Events(), tail},
-		"failed":              {w.names.Events(), failed},
-		"waiting":             {w.names.Wait(), waiting},
-		"find an event":       {w.names.Events(), find("c")},
-		"find a timer":        {w.names.Wait(), find("b")},
-		"find a submission":   {w.names.Jobs(), find("a")},
-		"find one that never": {w.names.Events(), find("d")},
+		"settled":             {w.subjects.Events(), settled},
+		"tail":                {w.subjects.Events(), tail},
+		"failed":              {w.subjects.Events(), failed},
+		"waiting":             {w.subjects.Wait(), waiting},
+		"find an event":       {w.subjects.Events(), find("c")},
+		"find a timer":        {w.subjects.Wait(), find("b")},
+		"find a submission":   {w.subjects.Jobs(), find("a")},
+		"find one that never": {w.subjects.Events(), find("d")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

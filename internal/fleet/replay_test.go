@@ -16,7 +16,7 @@ const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 // fail publishes the failed event of a job as a worker does.
 func (w *world) fail(j job.Job) *fleet.Event {
 	w.t.Helper()
-	msg, err := broker.EventMessage(w.names, j, job.Complete(j, job.EventData{Status: job.OutcomeFailed, Reason: "job_unknown"}))
+	msg, err := broker.EventMessage(w.subjects, j, job.Complete(j, job.EventData{Status: job.OutcomeFailed, Reason: "job_unknown"}))
 	require.NoError(w.t, err)
 	_, err = w.js.PublishMsg(w.t.Context(), msg)
 	require.NoError(w.t, err)
@@ -38,7 +38,7 @@ func TestReplaySubmitsTheSameJobOnceMore(t *testing.T) {
 	require.NotNil(t, at.Event, "it stands until there is another")
 
 	require.ErrorIs(t, w.Replay(t.Context(), failed), fleet.ErrReplaying)
-	require.EqualValues(t, 1, w.messages(w.names.Jobs()))
+	require.EqualValues(t, 1, w.messages(w.subjects.Jobs()))
 }
 
 func TestReplayClearsWhatIsLeftOfTheOldJourney(t *testing.T) {
@@ -47,11 +47,11 @@ func TestReplayClearsWhatIsLeftOfTheOldJourney(t *testing.T) {
 	w.arm(job.Job{ID: "a"}, time.Hour)
 	failed := w.fail(job.Job{ID: "a"})
 	require.NoError(t, w.Replay(t.Context(), failed))
-	require.Zero(t, w.messages(w.names.Wait()))
+	require.Zero(t, w.messages(w.subjects.Wait()))
 
 	w.arm(job.Job{ID: "a", Replaces: failed.Sequence}, time.Hour)
 	require.ErrorIs(t, w.Replay(t.Context(), failed), fleet.ErrReplaying)
-	require.EqualValues(t, 1, w.messages(w.names.Wait()), "the new journey goes on")
+	require.EqualValues(t, 1, w.messages(w.subjects.Wait()), "the new journey goes on")
 }
 
 func TestAReplayCanBeCanceled(t *testing.T) {

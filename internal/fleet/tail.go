@@ -11,9 +11,9 @@ import (
 // most, and only those after a sequence. With after 0, or one that the stream
 // has not reached, it looks at whatever there is.
 func (f *Fleet) Tail(ctx context.Context, after uint64, limit int) ([]Event, error) {
-	stream, err := f.js.Stream(ctx, f.names.Events())
+	stream, err := f.js.Stream(ctx, f.subjects.Events())
 	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", f.names.Events(), err)
+		return nil, fmt.Errorf("look up stream %s: %w", f.subjects.Events(), err)
 	}
 	last := stream.CachedInfo().State.LastSeq
 	if last < after { // another stream by the same name
@@ -27,7 +27,7 @@ func (f *Fleet) Tail(ctx context.Context, after uint64, limit int) ([]Event, err
 		return nil, nil
 	}
 	var events []Event
-	for msg, err := range f.page(ctx, f.names.Events(), limit, f.names.AllEvents(), jetstreamext.GetBatchSeq(from)) {
+	for msg, err := range f.page(ctx, f.subjects.Events(), limit, f.subjects.AllEvents(), jetstreamext.GetBatchSeq(from)) {
 		if err != nil {
 			return nil, err
 		}

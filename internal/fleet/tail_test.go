@@ -70,10 +70,10 @@ func TestTailPassesOverWhatIsNotThere(t *testing.T) {
 	for i := range 6 {
 		w.settleAll(fmt.Sprint("a", i))
 	}
-	stream, err := w.js.Stream(t.Context(), w.names.Events())
+	stream, err := w.js.Stream(t.Context(), w.subjects.Events())
 	require.NoError(t, err)
 	require.NoError(t, stream.DeleteMsg(t.Context(), 5))
-	w.submit(w.names.Event(job.OutcomeFailed, "odd"), "no event")
+	w.submit(w.subjects.Event(job.OutcomeFailed, "odd"), "no event")
 	ids, last := w.tail(2, 10)
 	require.Equal(t, []string{"a2", "a3", "a5"}, ids)
 	require.EqualValues(t, 6, last)
@@ -85,7 +85,7 @@ func TestTailPassesOverWhatIsNotThere(t *testing.T) {
 func TestTailNamesAMissingStream(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	require.NoError(t, w.js.DeleteStream(t.Context(), w.names.Events()))
+	require.NoError(t, w.js.DeleteStream(t.Context(), w.subjects.Events()))
 	_, err := w.Tail(t.Context(), 0, 10)
 	require.ErrorContains(t, err, "JOBS_EVENTS")
 }

@@ -36,8 +36,8 @@ type Job struct {
 	Transfers     int
 	WrongLengths  int
 	StoreFailures int
-	// Crowded counts how often its result was there and no transfer slot was.
-	Crowded int
+	// SlotWaits counts how often its result was there and no transfer slot was.
+	SlotWaits int
 	// Replaces is, for a replayed job, the sequence of its event that the new one
 	// replaces. 0 for every other job.
 	Replaces uint64
@@ -69,7 +69,7 @@ type document struct {
 	Transfers     int `json:"transfers,omitempty"`
 	WrongLengths  int `json:"wrongLengths,omitempty"`
 	StoreFailures int `json:"storeFailures,omitempty"`
-	Crowded       int `json:"crowded,omitempty"`
+	SlotWaits     int `json:"crowded,omitempty"`
 
 	Replaces uint64    `json:"replaces,omitempty"`
 	ReadyAt  time.Time `json:"readyAt,omitzero"`
@@ -81,7 +81,7 @@ func (j Job) Encode() ([]byte, error) {
 		Version: documentVersion, JobID: string(j.ID), Bucket: j.Bucket, Prefix: j.Prefix,
 		Metadata: j.Metadata, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
 		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
-		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures, Crowded: j.Crowded,
+		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures, SlotWaits: j.SlotWaits,
 		Replaces: j.Replaces,
 		ReadyAt:  j.ReadyAt.UTC(),
 	})
@@ -112,7 +112,7 @@ func Decode(body []byte, rules Rules) (Job, error) {
 		SubmittedAt: d.SubmittedAt, Deadline: d.Deadline,
 		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
 		Transfers: max(d.Transfers, 0), WrongLengths: max(d.WrongLengths, 0), StoreFailures: max(d.StoreFailures, 0),
-		Crowded: max(d.Crowded, 0), Replaces: d.Replaces, ReadyAt: d.ReadyAt,
+		SlotWaits: max(d.SlotWaits, 0), Replaces: d.Replaces, ReadyAt: d.ReadyAt,
 	}
 	if err := checkForm(j); err != nil {
 		return Job{ID: id}, err

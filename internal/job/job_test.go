@@ -14,7 +14,7 @@ func TestTimerCarriesAllOfTheJob(t *testing.T) {
 	at := time.Date(2026, 11, 23, 21, 0, 0, 123, time.UTC)
 	want := Job{
 		ID: "a", Bucket: "b", Prefix: "p/", Metadata: map[string]string{"k": "ü"}, SubmittedAt: at, Deadline: at.Add(time.Hour),
-		Attempt: 1, Polls: 2, Lost: 3, Transfers: 4, WrongLengths: 5, StoreFailures: 6, Crowded: 7, Replaces: 8,
+		Attempt: 1, Polls: 2, Lost: 3, Transfers: 4, WrongLengths: 5, StoreFailures: 6, SlotWaits: 7, Replaces: 8,
 		ReadyAt: at.Add(time.Minute),
 	}
 	for i, fields := 0, reflect.ValueOf(want); i < fields.NumField(); i++ {

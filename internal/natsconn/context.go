@@ -15,7 +15,7 @@ var errNotDialled = errors.New("not dialled")
 
 // CheckContext is a check of the settings: it loads the context of the nats
 // tool that they name, and what that names, as a connect would.
-func CheckContext(cfg config.Config, wrong func(variable, right string)) {
+func CheckContext(cfg config.Config, report func(variable, want string)) {
 	if cfg.NATS.Context == "" {
 		return
 	}
@@ -29,7 +29,7 @@ func CheckContext(cfg config.Config, wrong func(variable, right string)) {
 		found = err
 	}
 	if found != nil {
-		wrong("NATS_CONTEXT", "must be a context of the nats tool that can be used; "+strings.Join(strings.Fields(found.Error()), " "))
+		report("NATS_CONTEXT", "must be a context of the nats tool that can be used; "+strings.Join(strings.Fields(found.Error()), " "))
 	}
 }
 

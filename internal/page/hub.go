@@ -10,14 +10,14 @@ import (
 // interval is between two readings.
 const interval = time.Second
 
-// reader reads what is shown. It is called again and again, from one
+// readFunc reads what is shown. It is called again and again, from one
 // goroutine.
-type reader func(context.Context) Snapshot
+type readFunc func(context.Context) Snapshot
 
 // hub reads while somebody watches, and hands each reading to all of them.
 type hub struct {
 	limit int
-	begin func() reader // for as long as somebody watches
+	begin func() readFunc // for as long as somebody watches
 
 	mu       sync.Mutex
 	watchers map[chan []byte]struct{}
@@ -27,7 +27,7 @@ type hub struct {
 	work     sync.WaitGroup
 }
 
-func newHub(limit int, begin func() reader) *hub {
+func newHub(limit int, begin func() readFunc) *hub {
 	return &hub{limit: limit, begin: begin, watchers: map[chan []byte]struct{}{}}
 }
 

@@ -15,10 +15,10 @@ import (
 // each time that somebody begins to watch.
 func counted(limit int) (h *hub, begun, readings *atomic.Int64) {
 	begun, readings = new(atomic.Int64), new(atomic.Int64)
-	return newHub(limit, func() reader {
+	return newHub(limit, func() readFunc {
 		begun.Add(1)
 		return func(context.Context) Snapshot {
-			return Snapshot{Looked: int(readings.Add(1))}
+			return Snapshot{ReasonsOf: int(readings.Add(1))}
 		}
 	}), begun, readings
 }
@@ -27,7 +27,7 @@ func looked(t *testing.T, body []byte) int {
 	t.Helper()
 	var s Snapshot
 	require.NoError(t, json.Unmarshal(body, &s))
-	return s.Looked
+	return s.ReasonsOf
 }
 
 func TestNothingIsReadWhileNobodyWatches(t *testing.T) {

@@ -38,7 +38,7 @@ type Page struct {
 // closes it.
 func New(log *zap.Logger) *Page {
 	p := &Page{mux: http.NewServeMux(), policy: policy(document)}
-	p.hub = newHub(maxWatchers, func() reader { return newLook(&p.source, log).read })
+	p.hub = newHub(maxWatchers, func() readFunc { return newReader(&p.source, log).read })
 	p.mux.HandleFunc("GET /{$}", p.serveDocument)
 	p.mux.HandleFunc("GET /live", p.serveLive)
 	return p

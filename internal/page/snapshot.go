@@ -14,17 +14,17 @@ const maxObjects = 8
 // Snapshot is what is shown at one moment. Every text in it may come from
 // outside: it is to be shown as text, never as markup.
 type Snapshot struct {
-	At      time.Time           `json:"at"`
-	Pod     string              `json:"pod"` // that shows it
-	PodID   string              `json:"podID"`
-	Error   string              `json:"error,omitempty"` // why the rest is missing
-	Jobs    *Jobs               `json:"jobs,omitempty"`
-	Settled map[job.Outcome]int `json:"settled,omitempty"` // in the last hour
-	Waiting []Waiting           `json:"waiting"`
-	Events  []Event             `json:"events"` // the last one first
-	Reasons []Reason            `json:"reasons"`
-	Looked  int                 `json:"looked"` // events that the reasons are of
-	Pods    []pod.Report        `json:"pods"`
+	At        time.Time           `json:"at"`
+	Pod       string              `json:"pod"` // that shows it
+	PodID     string              `json:"podID"`
+	Error     string              `json:"error,omitempty"` // why the rest is missing
+	Jobs      *Jobs               `json:"jobs,omitempty"`
+	Settled   map[job.Outcome]int `json:"settled,omitempty"` // in the last hour
+	Waiting   []Waiting           `json:"waiting"`
+	Events    []Event             `json:"events"` // the last one first
+	Reasons   []Reason            `json:"reasons"`
+	ReasonsOf int                 `json:"looked"` // events that the reasons are of
+	Pods      []pod.Report        `json:"pods"`
 }
 
 // Jobs counts the jobs that are not settled, by state.

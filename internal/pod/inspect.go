@@ -8,7 +8,6 @@ import (
 
 	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/broker/preflight"
-
 	"github.com/jobferry/jobferry/internal/broker/preflight/permission"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -19,7 +18,7 @@ const inspectLimit = 5 * time.Second
 
 // Inspect tries what a pod needs to ask the others what they have in hand, and
 // to be asked. Pods that run answer, and nobody listens.
-func Inspect(ctx context.Context, nc *nats.Conn, names broker.Subjects, report preflight.Report) {
+func Inspect(ctx context.Context, nc *nats.Conn, subjects broker.Subjects, report preflight.Report) {
 	ctx, cancel := context.WithTimeout(ctx, inspectLimit)
 	defer cancel()
 	tell := func(what string, err error) {
@@ -28,7 +27,7 @@ func Inspect(ctx context.Context, nc *nats.Conn, names broker.Subjects, report p
 		}
 		report(what, "allowed", err)
 	}
-	pods := names.Pods()
+	pods := subjects.Pods()
 	asked, heard := permission.Subscribe(ctx, nc, pods, pods)
 	tell("subscribe "+pods, heard)
 	asking := permission.Publish(ctx, nc, &nats.Msg{Subject: pods, Reply: nc.NewInbox()}, pods)

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/embedded"
 	"github.com/jobferry/jobferry/internal/pod"
 	"github.com/nats-io/nats.go"
@@ -17,7 +16,7 @@ import (
 // of `worker check`; this is the one that is no subject.
 func TestInspectNamesThatAnswersAreNotPermitted(t *testing.T) {
 	t.Parallel()
-	names, err := broker.NewSubjects("jobs")
+	subjects, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	for answers, wrong := range map[string][]string{"": {"answer jobs.pods"}, ", allow_responses: true": nil} {
 		conf := filepath.Join(t.TempDir(), "nats.conf")
@@ -30,7 +29,7 @@ func TestInspectNamesThatAnswersAreNotPermitted(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(nc.Close)
 		var found []string
-		pod.Inspect(t.Context(), nc, names, func(what, _ string, err error) {
+		pod.Inspect(t.Context(), nc, subjects, func(what, _ string, err error) {
 			if err != nil {
 				require.ErrorContains(t, err, "allow_responses")
 				found = append(found, what)

@@ -47,7 +47,7 @@ type Report struct {
 // Serve answers whoever asks by what report returns, until the service is
 // stopped. report is called from a goroutine of the connection's, and must not
 // block. It sets the report's ID.
-func Serve(nc *nats.Conn, names broker.Subjects, report func() Report) (micro.Service, error) {
+func Serve(nc *nats.Conn, subjects broker.Subjects, report func() Report) (micro.Service, error) {
 	service, err := micro.AddService(nc, micro.Config{
 		Name: Service, Version: version, Description: "what a pod of the fleet has in hand",
 	})
@@ -60,7 +60,7 @@ func Serve(nc *nats.Conn, names broker.Subjects, report func() Report) (micro.Se
 		r.ID = id
 		_ = request.RespondJSON(r) // who asked may be gone
 	})
-	err = service.AddEndpoint("pods", answer, micro.WithEndpointSubject(names.Pods()), micro.WithEndpointQueueGroupDisabled())
+	err = service.AddEndpoint("pods", answer, micro.WithEndpointSubject(subjects.Pods()), micro.WithEndpointQueueGroupDisabled())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("tell other pods what is in hand: %w", err), service.Stop())
 	}
@@ -69,14 +69,14 @@ func Serve(nc *nats.Conn, names broker.Subjects, report func() Report) (micro.Se
 
 // Ask returns the reports of all pods that answer in time, by their names.
 // None is no error.
-func Ask(ctx context.Context, nc *nats.Conn, names broker.Subjects) ([]Report, error) {
+func Ask(ctx context.Context, nc *nats.Conn, subjects broker.Subjects) ([]Report, error) {
 	inbox := nc.NewInbox()
 	answers, err := nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, fmt.Errorf("ask the pods: %w", err)
 	}
 	defer func() { _ = answers.Unsubscribe() }() // the connection may be gone
-	if err := nc.PublishRequest(names.Pods(), inbox, nil); err != nil {
+	if err := nc.PublishRequest(subjects.Pods(), inbox, nil); err != nil {
 		return nil, fmt.Errorf("ask the pods: %w", err)
 	}
 	reports := []Report{}

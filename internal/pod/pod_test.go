@@ -26,24 +26,24 @@ func TestEveryPodAnswers(t *testing.T) {
 	server, err := embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	names, err := broker.NewSubjects("jobs")
+	subjects, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	asking := connect(t, server.URL())
-	none, err := pod.Ask(t.Context(), asking, names)
+	none, err := pod.Ask(t.Context(), asking, subjects)
 	require.NoError(t, err)
 	require.Empty(t, none)
 
 	transfer := job.Transfer{Job: "a", Name: "result", Size: 8, Done: 2, Since: time.Now().UTC()}
 	for _, name := range []string{"two", "one", "one"} {
 		nc := connect(t, server.URL())
-		service, err := pod.Serve(nc, names, func() pod.Report {
+		service, err := pod.Serve(nc, subjects, func() pod.Report {
 			return pod.Report{Name: name, Slots: 4, Problems: []string{"api: away"}, Transfers: []job.Transfer{transfer}}
 		})
 		require.NoError(t, err)
 		require.NoError(t, nc.Flush())
 		t.Cleanup(func() { require.NoError(t, service.Stop()) })
 	}
-	reports, err := pod.Ask(t.Context(), asking, names)
+	reports, err := pod.Ask(t.Context(), asking, subjects)
 	require.NoError(t, err)
 	require.Len(t, reports, 3)
 	require.Equal(t, []string{"one", "one", "two"}, []string{reports[0].Name, reports[1].Name, reports[2].Name})

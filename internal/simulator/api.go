@@ -18,10 +18,10 @@ func (s *Server) apiHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /oauth/token", s.endpoint(endpointToken, s.tokenAnswer))
 	mux.Handle("GET /jobs/{jobID}", s.endpoint(endpointResult, func(r *http.Request) answer {
-		return s.resultAnswer(r, s.jobs.look(r.PathValue("jobID"), true))
+		return s.resultAnswer(r, s.jobs.read(r.PathValue("jobID"), true))
 	}))
 	mux.Handle("GET /jobs/{jobID}/status", s.endpoint(endpointStatus, func(r *http.Request) answer {
-		return statusAnswer(r, s.jobs.look(r.PathValue("jobID"), false))
+		return statusAnswer(r, s.jobs.read(r.PathValue("jobID"), false))
 	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answerProblem(http.StatusNotFound, r).send(w, r)

@@ -94,9 +94,9 @@ func (s *jobStore) remove(id string) {
 	delete(s.lives, id)
 }
 
-// look returns the job as it stands; counted says that this is a poll, which
+// read returns the job as it is now; counted says that this is a poll, which
 // takes the job one step on.
-func (s *jobStore) look(id string, counted bool) snapshot {
+func (s *jobStore) read(id string, counted bool) snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.find(id)

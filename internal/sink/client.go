@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jobferry/jobferry/internal/gopool"
+	"github.com/jobferry/jobferry/internal/sink/s3client"
 )
 
 // The limits of a connection. None is over a whole upload: a large one may
@@ -107,11 +108,11 @@ func (s *Store) Close() {
 func options(cfg Config, m *metrics) func(*s3.Options) {
 	return func(o *s3.Options) {
 		o.UsePathStyle = cfg.PathStyle
-		// Checksums are our own: see trailer.go.
+		// Checksums are our own: see package s3client.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.ClientLogMode = 0
-		o.EndpointResolverV2 = &endpointCache{rules: o.EndpointResolverV2}
+		o.EndpointResolverV2 = s3client.NewEndpointCache(o.EndpointResolverV2)
 		o.APIOptions = append(o.APIOptions, m.observe)
 		o.Credentials = namedCredentials{o.Credentials}
 	}
@@ -142,7 +143,7 @@ func tune(transfers int) func(*http.Transport) {
 			if err != nil {
 				return nil, err
 			}
-			return watchedConn{conn}, nil
+			return s3client.Conn{Conn: conn}, nil
 		}
 		t.TLSHandshakeTimeout = tlsTimeout
 		t.ResponseHeaderTimeout = headerTimeout

@@ -2,15 +2,20 @@ package sink
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
 
 	"github.com/jobferry/jobferry/internal/job"
 )
@@ -79,19 +84,19 @@ func TestNewRefuses(t *testing.T) {
 	}
 
 	registry := prometheus.NewRegistry()
-	_, err = New(t.Context(), Config{Bucket: "b"}, zap.NewNop(), registry)
+	_, err = New(t.Context(), Config{Bucket: "bucket"}, zap.NewNop(), registry)
 	require.NoError(t, err)
-	_, err = New(t.Context(), Config{Bucket: "b"}, zap.NewNop(), registry)
+	_, err = New(t.Context(), Config{Bucket: "bucket"}, zap.NewNop(), registry)
 	require.ErrorContains(t, err, "register the store's metrics")
 
 	t.Setenv("AWS_PROFILE", "nobody")
-	_, err = New(t.Context(), Config{Bucket: "b"}, zap.NewNop(), prometheus.NewRegistry())
+	_, err = New(t.Context(), Config{Bucket: "bucket"}, zap.NewNop(), prometheus.NewRegistry())
 	require.ErrorContains(t, err, "load the AWS settings")
 }
 
 func TestOpenRefusesAnotherHTTPClient(t *testing.T) {
 	t.Parallel()
-	_, err := open(Config{Bucket: "b"}, aws.Config{HTTPClient: http.DefaultClient}, zap.NewNop(), prometheus.NewRegistry())
+	_, err := open(Config{Bucket: "bucket"}, aws.Config{HTTPClient: http.DefaultClient}, zap.NewNop(), prometheus.NewRegistry())
 	require.ErrorContains(t, err, "*http.Client")
 }
 
@@ -165,4 +170,30 @@ func TestProbeEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, plainStore(t).Probe(ctx), context.Canceled)
+}
+
+// TestExpressBucketGetsItsSession asks for it once, and then for the bucket.
+func TestExpressBucketGetsItsSession(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var asked []string
+	cfg := fakeS3(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, r.Method+" "+r.URL.Path+" "+strconv.FormatBool(r.URL.Query().Has("session")))
+		if r.URL.Query().Has("session") {
+			_, _ = io.WriteString(w, `<CreateSessionResult><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>s</SecretAccessKey>`+
+				`<SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></CreateSessionResult>`)
+		}
+	})
+	const bucket = "results--euc1-az1--x-s3"
+	store, err := open(Config{Bucket: bucket}.withDefaults(), cfg, zaptest.NewLogger(t), prometheus.NewRegistry())
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 2 {
+		require.NoError(t, store.Probe(ctx))
+	}
+	require.Equal(t, []string{"GET /" + bucket + " true", "HEAD /" + bucket + " false", "HEAD /" + bucket + " false"}, asked)
 }

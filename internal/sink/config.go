@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -27,13 +28,20 @@ const (
 	// submission (512 bytes), the longest job ID (128) and the file's name.
 	maxPrefixLength = maxKeyLength - 512 - 128 - 64
 
-	defaultTransfers = 16
+	// DefaultTransfers is how many uploads run at once where nothing else is set.
+	DefaultTransfers = 16
 )
 
-// bucketName takes what S3 and its likes take as a bucket: names, and the ARNs
-// of access points.
+// Encryptions are the words of S3 for server-side encryption.
+func Encryptions() []string {
+	return []string{string(types.ServerSideEncryptionAes256), string(types.ServerSideEncryptionAwsKms), string(types.ServerSideEncryptionAwsKmsDsse)}
+}
+
 var (
-	bucketName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/-]*$`)
+	// bucketName takes names as S3 and similar stores have them, old names and the
+	// ARNs of access points included.
+	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+	bucketName   = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]{2,254}|arn:[A-Za-z0-9._:/-]+)$`)
 	storageClass = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
 
@@ -67,63 +75,73 @@ func (c Config) UploadBuffers() int64 {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Transfers == 0 {
-		c.Transfers = defaultTransfers
-	}
-	if c.PartSize == 0 {
-		c.PartSize = minPartSize
-	}
+	c.Transfers = cmp.Or(c.Transfers, DefaultTransfers)
+	c.PartSize = cmp.Or(c.PartSize, minPartSize)
 	return c
 }
 
 // Validate reports every problem at once, in terms of the settings' names.
 func (c Config) Validate() error {
 	c = c.withDefaults()
-	return errors.Join(c.checkBucket(), checkPrefix(c.Prefix), c.checkStorageClass(), c.checkEncryption(), c.checkSizes())
+	return errors.Join(
+		named("S3_BUCKET", CheckBucket(c.Bucket)),
+		named("S3_PREFIX", CheckPrefix(c.Prefix)),
+		named("S3_STORAGE_CLASS", CheckStorageClass(c.StorageClass)),
+		named("S3_SSE", CheckEncryption(c.SSE, c.SSEKMSKeyID)),
+		c.checkSizes(),
+	)
 }
 
-func (c Config) checkBucket() error {
-	switch {
-	case c.Bucket == "":
-		return errors.New("S3_BUCKET is required: name the bucket that results are stored in")
-	case !bucketName.MatchString(c.Bucket):
-		return fmt.Errorf("S3_BUCKET is %q: a bucket's name has letters, digits, dots and hyphens", c.Bucket)
+func named(variable string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s %w", variable, err)
 	}
 	return nil
 }
 
-func checkPrefix(prefix string) error {
+// CheckBucket says what a bucket's name must be.
+func CheckBucket(name string) error {
+	if !bucketName.MatchString(name) {
+		return errors.New("must be the name of a bucket: letters, digits, dots and hyphens, 3 or more")
+	}
+	return nil
+}
+
+// CheckPrefix says what a prefix of all keys must be.
+func CheckPrefix(prefix string) error {
 	switch {
 	case len(prefix) > maxPrefixLength:
-		return fmt.Errorf("S3_PREFIX has %d bytes: at most %d are allowed", len(prefix), maxPrefixLength)
+		return fmt.Errorf("must have %d bytes at most", maxPrefixLength)
 	case strings.HasPrefix(prefix, "/"):
-		return fmt.Errorf("S3_PREFIX is %q: it must not start with /", prefix)
+		return errors.New("must not start with /")
 	case !utf8.ValidString(prefix) || strings.ContainsFunc(prefix, unicode.IsControl):
-		return fmt.Errorf("S3_PREFIX is %q: it must be UTF-8 without control characters", prefix)
+		return errors.New("must be UTF-8 without control characters")
 	}
 	for segment := range strings.SplitSeq(prefix, "/") {
 		if segment == "." || segment == ".." {
-			return fmt.Errorf("S3_PREFIX is %q: it must not have the segment %q", prefix, segment)
+			return errors.New("must not have . or .. as a segment")
 		}
 	}
 	return nil
 }
 
-func (c Config) checkStorageClass() error {
-	if c.StorageClass == "" || storageClass.MatchString(c.StorageClass) {
+// CheckStorageClass says what a storage class must be. A store may have classes of
+// its own, so any name is taken; empty is the bucket's default.
+func CheckStorageClass(class string) error {
+	if class == "" || storageClass.MatchString(class) {
 		return nil
 	}
-	return fmt.Errorf("S3_STORAGE_CLASS is %q: a class is one word such as STANDARD_IA", c.StorageClass)
+	return errors.New("must be one word such as STANDARD_IA")
 }
 
-func (c Config) checkEncryption() error {
-	sse := types.ServerSideEncryption(c.SSE)
-	if known := sse.Values(); c.SSE != "" && !slices.Contains(known, sse) {
-		return fmt.Errorf("S3_SSE is %q: it must be one of %v", c.SSE, known)
-	}
-	if c.SSEKMSKeyID != "" && sse != types.ServerSideEncryptionAwsKms && sse != types.ServerSideEncryptionAwsKmsDsse {
-		return fmt.Errorf("S3_SSE_KMS_KEY_ID is set: S3_SSE must then be %q or %q",
-			types.ServerSideEncryptionAwsKms, types.ServerSideEncryptionAwsKmsDsse)
+// CheckEncryption says what the encryption must be for a key of KMS, or for none.
+func CheckEncryption(sse, kmsKeyID string) error {
+	known := Encryptions()
+	switch {
+	case sse != "" && !slices.Contains(known, sse):
+		return fmt.Errorf("must be one of %v", known)
+	case kmsKeyID != "" && !slices.Contains(known[1:], sse):
+		return fmt.Errorf("must be %s or %s, because S3_SSE_KMS_KEY_ID is set", known[1], known[2])
 	}
 	return nil
 }

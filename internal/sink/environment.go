@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// What an error is put down to that names no variable itself.
+// The variables of errors that name none themselves.
 const (
 	bundleVariable  = "AWS_CA_BUNDLE"
 	profileVariable = "AWS_PROFILE"
@@ -27,27 +27,27 @@ const (
 // endpointVariables are those that send requests to S3 elsewhere.
 var endpointVariables = []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}
 
-// named finds the variable that an error of the SDK names.
-var named = regexp.MustCompile(`AWS_[A-Z0-9_]+`)
+// namedVariable finds the variable that an error of the SDK names.
+var namedVariable = regexp.MustCompile(`AWS_[A-Z0-9_]+`)
 
 // CheckEnvironment looks for what is wrong with the AWS SDK's own settings as
-// far as that can be seen without a connection, and calls wrong with the
+// far as that can be seen without a connection, and calls report with the
 // variable to look at and what would be right. The SDK itself tells of the
 // first mistake only, and of an endpoint that is no URL with each request.
 // Credentials that are missing may still come, and are none.
-func CheckEnvironment(ctx context.Context, wrong func(variable, right string)) {
+func CheckEnvironment(ctx context.Context, report func(variable, want string)) {
 	bundle := checkBundle(os.Getenv(bundleVariable))
 	if bundle != nil {
-		wrong(bundleVariable, bundle.Error())
+		report(bundleVariable, bundle.Error())
 	}
-	checkEndpoints(wrong)
-	chain, err := load(ctx, defaultTransfers)
+	checkEndpoints(report)
+	chain, err := load(ctx, DefaultTransfers)
 	switch {
 	case err == nil:
-		checkProfile(chain, wrong)
-	case blame(err) == filesVariable && bundle != nil: // told above
+		checkProfile(chain, report)
+	case variableFor(err) == filesVariable && bundle != nil: // told above
 	default:
-		wrong(blame(err), advice(err))
+		report(variableFor(err), remedyFor(err))
 	}
 }
 
@@ -68,26 +68,26 @@ func checkBundle(path string) error {
 	return nil
 }
 
-func checkEndpoints(wrong func(variable, right string)) {
+func checkEndpoints(report func(variable, want string)) {
 	if strings.EqualFold(os.Getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true") {
 		return
 	}
 	for _, variable := range endpointVariables {
 		if endpoint := os.Getenv(variable); endpoint != "" && !isEndpoint(endpoint) {
-			wrong(variable, "must be a URL such as https://s3.example.com or http://minio:9000")
+			report(variable, "must be a URL such as https://s3.example.com or http://minio:9000")
 		}
 	}
 }
 
 // checkProfile looks at an endpoint that the SDK's files set.
-func checkProfile(chain aws.Config, wrong func(variable, right string)) {
+func checkProfile(chain aws.Config, report func(variable, want string)) {
 	endpoint := s3.NewFromConfig(chain).Options().BaseEndpoint
 	if endpoint == nil || isEndpoint(*endpoint) {
 		return
 	}
 	own := slices.ContainsFunc(endpointVariables, func(variable string) bool { return os.Getenv(variable) == *endpoint })
 	if !own {
-		wrong(profileVariable, "must be a profile whose endpoint_url is a URL such as https://s3.example.com or http://minio:9000")
+		report(profileVariable, "must be a profile whose endpoint_url is a URL such as https://s3.example.com or http://minio:9000")
 	}
 }
 
@@ -96,23 +96,23 @@ func isEndpoint(raw string) bool {
 	return err == nil && parsed.Hostname() != "" && (parsed.Scheme == "http" || parsed.Scheme == "https")
 }
 
-// blame is the variable to look at when the SDK cannot load its settings.
-func blame(err error) string {
+// variableFor is the variable to look at when the SDK cannot load its settings.
+func variableFor(err error) string {
 	if isMissingProfile(err) {
 		return profileVariable
 	}
-	if variable := named.FindString(err.Error()); os.Getenv(variable) != "" {
+	if variable := namedVariable.FindString(err.Error()); os.Getenv(variable) != "" {
 		return variable
 	}
 	return filesVariable
 }
 
-// advice is what would be right for the variable to blame.
-func advice(err error) string {
+// remedyFor is what would be right for that variable.
+func remedyFor(err error) string {
 	switch {
 	case isMissingProfile(err):
 		return "must be a profile that stands in the AWS SDK's files, ~/.aws/config and ~/.aws/credentials unless other variables name them"
-	case blame(err) == filesVariable:
+	case variableFor(err) == filesVariable:
 		return "or the file ~/.aws/config must be one that the AWS SDK can use; " + oneLine(err)
 	}
 	return "must be a value that the AWS SDK can use; " + oneLine(err)

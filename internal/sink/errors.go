@@ -3,6 +3,7 @@ package sink
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -46,14 +47,14 @@ func (e *credentialsError) Unwrap() error { return e.err }
 // classify turns an error of the SDK into what it means for the job.
 func (s *Store) classify(operation string, where location, err error) error {
 	e := describe(operation, where, err)
-	switch e.verdict() {
-	case ofObject:
-		return &job.Error{Class: job.ClassPermanent, Reason: job.ReasonStoreRejected, Err: e}
-	case ofRequester:
+	switch e.scope() {
+	case scopeObject:
+		return &job.Error{Class: job.ClassPermanent, By: job.Store, Reason: job.ReasonStoreRejected, Err: e}
+	case scopeCredentials:
 		return &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint("check the AWS credentials"))}
-	case ofBucket:
+	case scopeBucket:
 		if where.bucket != s.cfg.Bucket {
-			return &job.Error{Class: job.ClassPermanent, Reason: job.ReasonStoreRejected, Err: e}
+			return &job.Error{Class: job.ClassPermanent, By: job.Store, Reason: job.ReasonStoreRejected, Err: e}
 		}
 		return &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint(e.bucketHint()))}
 	default:
@@ -93,4 +94,142 @@ func codeOf(err error) string {
 		return api.ErrorCode()
 	}
 	return ""
+}
+
+const (
+	codeNoSuchBucket = "NoSuchBucket"
+	codeNoSuchUpload = "NoSuchUpload"
+)
+
+// scope is how far an error of the store reaches.
+type scope int
+
+const (
+	transient        scope = iota // another try may succeed
+	scopeObject                   // this object will not be taken, whenever it is tried
+	scopeBucket                   // the bucket, or its settings, refuse: it depends on whose bucket it is
+	scopeCredentials              // the worker's own credentials or clock are at fault
+)
+
+// codeScopes are those that do not follow from the status.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+var codeScopes = map[string]scope{
+	"AccountProblem":              scopeCredentials,
+	"ExpiredToken":                scopeCredentials,
+	"ExpiredTokenException":       scopeCredentials,
+	"InvalidAccessKeyId":          scopeCredentials,
+	"InvalidClientTokenId":        scopeCredentials,
+	"InvalidSecurity":             scopeCredentials,
+	"InvalidToken":                scopeCredentials,
+	"NotSignedUp":                 scopeCredentials,
+	"RequestTimeTooSkewed":        scopeCredentials,
+	"SignatureDoesNotMatch":       scopeCredentials,
+	"TokenRefreshRequired":        scopeCredentials,
+	"UnrecognizedClientException": scopeCredentials,
+
+	"AuthorizationHeaderMalformed":       scopeBucket, // another region, with status 400
+	"IllegalLocationConstraintException": scopeBucket,
+	"InvalidBucketName":                  scopeBucket,
+	"InvalidBucketState":                 scopeBucket,
+	"InvalidEncryptionAlgorithmError":    scopeBucket,
+	"InvalidStorageClass":                scopeBucket,
+	"KMS.DisabledException":              scopeBucket,
+	"KMS.InvalidKeyUsageException":       scopeBucket,
+	"KMS.KMSInvalidStateException":       scopeBucket,
+	"KMS.NotFoundException":              scopeBucket,
+	codeNoSuchBucket:                     scopeBucket,
+	"PermanentRedirect":                  scopeBucket,
+
+	// Accidents on the way that come with status 400.
+	"BadDigest":                   transient,
+	"ContentLengthMismatch":       transient,
+	"IncompleteBody":              transient,
+	"InvalidPart":                 transient,
+	"MalformedTrailerError":       transient,
+	"RequestTimeout":              transient,
+	"XAmzContentChecksumMismatch": transient,
+	"XAmzContentSHA256Mismatch":   transient,
+}
+
+// statusScopes are those of a code that is not in codeScopes. Every other status,
+// such as every 5xx but 501, is transient.
+var statusScopes = map[int]scope{
+	http.StatusMovedPermanently:            scopeBucket,
+	http.StatusBadRequest:                  scopeObject,
+	http.StatusUnauthorized:                scopeCredentials,
+	http.StatusForbidden:                   scopeBucket,
+	http.StatusMethodNotAllowed:            scopeBucket,
+	http.StatusLengthRequired:              scopeBucket,
+	http.StatusRequestEntityTooLarge:       scopeObject,
+	http.StatusRequestURITooLong:           scopeObject,
+	http.StatusRequestHeaderFieldsTooLarge: scopeObject,
+	http.StatusNotImplemented:              scopeBucket, // the store lacks something that every upload needs
+}
+
+// hints say what to do about a code.
+var hints = map[string]string{
+	"AuthorizationHeaderMalformed": "the bucket is in another region; set AWS_REGION to it",
+	"PermanentRedirect":            "the bucket is in another region; set AWS_REGION to it",
+	"RequestTimeTooSkewed":         "set this machine's clock",
+	codeNoSuchBucket:               "create the bucket or correct its name",
+}
+
+// permissions are what the operations need that are not named like them.
+var permissions = map[string]string{
+	opCreate:     "s3:PutObject",
+	opUploadPart: "s3:PutObject",
+	opComplete:   "s3:PutObject",
+	opList:       "s3:ListBucketMultipartUploads",
+	opHeadBucket: "s3:ListBucket",
+}
+
+// scope goes by S3's code, else by the status.
+func (e *requestError) scope() scope {
+	if _, ok := errors.AsType[*credentialsError](e.err); ok {
+		return scopeCredentials
+	}
+	v, ok := codeScopes[e.code]
+	if !ok {
+		v = statusScopes[e.status]
+	}
+	switch e.operation {
+	case opList, opAbort:
+		// They need permissions of their own and are mere housekeeping: that
+		// they are refused settles no job and stops no other.
+		if v != scopeCredentials {
+			return transient
+		}
+	case opHeadBucket:
+		// An answer to HEAD has no body to name the code.
+		if v == scopeObject || e.status == http.StatusNotFound {
+			return scopeBucket
+		}
+	}
+	return v
+}
+
+func (e *requestError) hint(otherwise string) string {
+	if hint, ok := hints[e.code]; ok {
+		return hint
+	}
+	return otherwise
+}
+
+func (e *requestError) bucketHint() string {
+	switch e.status {
+	case http.StatusForbidden:
+		permission, ok := permissions[e.operation]
+		if !ok {
+			permission = "s3:" + e.operation
+		}
+		return fmt.Sprintf("the worker needs the permission %s on bucket %q", permission, e.where.bucket)
+	case http.StatusNotFound:
+		return hints[codeNoSuchBucket]
+	case http.StatusMovedPermanently:
+		return hints["PermanentRedirect"]
+	case http.StatusNotImplemented:
+		return "the store must take trailing checksums and CRC64NVME"
+	default:
+		return fmt.Sprintf("check the settings of bucket %q and S3_SSE, S3_SSE_KMS_KEY_ID and S3_STORAGE_CLASS", e.where.bucket)
+	}
 }

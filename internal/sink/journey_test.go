@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -164,23 +163,6 @@ func TestLongMessagesAreCut(t *testing.T) {
 	require.Less(t, len(err.Error()), 2*maxDetail)
 	require.Contains(t, err.Error(), "ää")
 	require.NotContains(t, err.Error(), "\uFFFD")
-}
-
-// FuzzContentType: whatever comes in, what is stored is a header that can be
-// sent, and the extension a harmless end of a key.
-func FuzzContentType(f *testing.F) {
-	for _, seed := range []string{"application/pdf", "text/html; charset=utf-8", "a/b; c", "x", "", "a/b\r\nc: d"} {
-		f.Add(seed, ".pdf")
-	}
-	f.Add("x/y", "./../z")
-	f.Fuzz(func(t *testing.T, contentType, suggested string) {
-		stored := storedContentType(contentType)
-		require.True(t, isPrintable(stored))
-		require.LessOrEqual(t, len(stored), maxContentType)
-		_, _, err := mime.ParseMediaType(stored)
-		require.NoError(t, err)
-		require.Regexp(t, `^\.[A-Za-z0-9]{1,16}$`, ext(contentType, suggested))
-	})
 }
 
 // FuzzStream cuts a source into reads of any size: the bytes, the end and the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/sink/s3client"
 )
 
 // The attempts to abort one upload outlive its context, and are bounded by
@@ -98,7 +100,7 @@ func (u *upload) send(ctx context.Context, part []byte) error {
 	out, err := u.store.client.UploadPart(ctx, &s3.UploadPartInput{
 		Bucket: &u.bucket, Key: &u.key, UploadId: &u.id, PartNumber: &number,
 		Body: bytes.NewReader(part), ContentLength: aws.Int64(int64(len(part))), ChecksumCRC64NVME: &checksum,
-	}, unsigned)
+	}, s3client.Unsigned)
 	if err != nil {
 		return u.store.classify(opUploadPart, u.location, err)
 	}
@@ -153,4 +155,36 @@ func (s *Store) abort(ctx context.Context, where location, id string) error {
 		return nil
 	}
 	return s.classify(opAbort, where, err)
+}
+
+// buffers lends one buffer per upload of unknown length. There are never more
+// than slots of them, and what is not in use can be collected, so that the
+// memory is bounded under load and given back after it.
+type buffers struct {
+	slots chan struct{}
+	size  int64 // bytes of each
+	pool  sync.Pool
+}
+
+func newBuffers(slots int, size int64) *buffers {
+	return &buffers{slots: make(chan struct{}, slots), size: size}
+}
+
+// borrow waits for a slot. The caller calls release exactly once, after which
+// nothing may touch the buffer.
+func (b *buffers) borrow(ctx context.Context) (buffer []byte, release func(), err error) {
+	select {
+	case b.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	}
+	pooled, ok := b.pool.Get().(*[]byte)
+	if !ok {
+		fresh := make([]byte, b.size)
+		pooled = &fresh
+	}
+	return *pooled, func() {
+		b.pool.Put(pooled)
+		<-b.slots
+	}, nil
 }

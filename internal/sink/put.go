@@ -1,3 +1,9 @@
+// Package sink stores results in S3: it builds keys, streams sources into
+// objects, and has the store verify each object before it appears.
+//
+// It does not fetch anything, does not know what a message or an event is, and
+// does not retry an upload whose source cannot be read twice: whoever opened
+// the source opens it again.
 package sink
 
 import (
@@ -11,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/sink/s3client"
 )
 
 // Put stores what src delivers as one object of the job. name is the object's
@@ -54,12 +61,12 @@ func (s *Store) store(ctx context.Context, a attributes, st *stream) (job.Object
 
 // putStream sends a source of known size in a single request.
 func (s *Store) putStream(ctx context.Context, a attributes, st *stream) (job.Object, error) {
-	body := newChunkedBody(metered{st, s.metrics.bytes}, st.size, st.checksum)
+	body := s3client.NewChunkedBody(metered{st, s.metrics.bytes}, st.size, st.checksum)
 	input := a.putInput()
-	input.Body, input.ContentLength = body, &body.length
+	input.Body, input.ContentLength = body, aws.Int64(body.Len())
 	var out *s3.PutObjectOutput
 	var err error
-	s.pool.Do(func() { out, err = s.client.PutObject(ctx, input, withTrailer(st.size)) })
+	s.pool.Do(func() { out, err = s.client.PutObject(ctx, input, s3client.WithTrailer(st.size)) })
 	if err != nil {
 		return job.Object{}, s.classify(opPutObject, a.location, err)
 	}
@@ -96,7 +103,7 @@ func (s *Store) putBytes(ctx context.Context, a attributes, body []byte) (job.Ob
 	input := a.putInput()
 	input.Body, input.ContentLength = bytes.NewReader(body), aws.Int64(int64(len(body)))
 	input.ChecksumCRC64NVME = &checksum
-	out, err := s.client.PutObject(ctx, input, unsigned)
+	out, err := s.client.PutObject(ctx, input, s3client.Unsigned)
 	if err != nil {
 		return job.Object{}, s.classify(opPutObject, a.location, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/jobferry/jobferry/internal/sink/s3client"
 	"github.com/stretchr/testify/require"
 )
 
@@ -86,10 +87,10 @@ func TestChunkedBodyKnowsItsLength(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{0, 1, 15, 16, 255, 256, 4095, 4096, 1 << 20} {
 		st := newStream(pdf(pattern(size), size))
-		body := newChunkedBody(st, size, st.checksum)
+		body := s3client.NewChunkedBody(st, size, st.checksum)
 		got, err := io.ReadAll(iotest.HalfReader(body))
 		require.NoError(t, err)
-		require.Len(t, got, int(body.length), "size %d", size)
+		require.Len(t, got, int(body.Len()), "size %d", size)
 
 		want, _ := io.ReadAll(pattern(size))
 		head, tail := fmt.Sprintf("%x\r\n", size), "\r\n0\r\n"
@@ -106,21 +107,21 @@ func TestChunkedBodyKnowsItsLength(t *testing.T) {
 func TestChunkedBodyComesInOnePiece(t *testing.T) {
 	t.Parallel()
 	st := newStream(pdf(pattern(100), 100))
-	body := newChunkedBody(st, 100, st.checksum)
-	piece := make([]byte, body.length)
+	body := s3client.NewChunkedBody(st, 100, st.checksum)
+	piece := make([]byte, body.Len())
 	n, err := body.Read(piece)
 	require.ErrorIs(t, err, io.EOF)
-	require.Equal(t, int(body.length), n)
+	require.Equal(t, int(body.Len()), n)
 }
 
 func TestChunkedBodyInPiecesOfAnySize(t *testing.T) {
 	t.Parallel()
 	st := newStream(pdf(pattern(100), 100))
-	want, err := io.ReadAll(newChunkedBody(st, 100, st.checksum))
+	want, err := io.ReadAll(s3client.NewChunkedBody(st, 100, st.checksum))
 	require.NoError(t, err)
 	for size := 1; size <= len(want)+1; size++ {
 		st := newStream(pdf(pattern(100), 100))
-		body := newChunkedBody(st, 100, st.checksum)
+		body := s3client.NewChunkedBody(st, 100, st.checksum)
 		var got []byte
 		for err = nil; err == nil; {
 			var n int
@@ -140,7 +141,7 @@ func TestChunkedBodyOfAnEmptySourceHearsItsVerdict(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("not whole")
 	st := newStream(pdf(errReader{broken}, 0))
-	body := newChunkedBody(st, 0, st.checksum)
+	body := s3client.NewChunkedBody(st, 0, st.checksum)
 	got, err := io.ReadAll(body)
 	require.ErrorIs(t, err, broken)
 	require.Empty(t, got)
@@ -164,7 +165,7 @@ func BenchmarkStream(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		st := newStream(pdf(bytes.NewReader(content), size))
-		body := newChunkedBody(st, size, st.checksum)
+		body := s3client.NewChunkedBody(st, size, st.checksum)
 		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, body, buffer); err != nil {
 			b.Fatal(err)
 		}

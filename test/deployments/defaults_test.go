@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"

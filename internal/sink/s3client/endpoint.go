@@ -1,4 +1,4 @@
-package sink
+package s3client
 
 import (
 	"context"
@@ -15,70 +15,75 @@ import (
 // though submissions may name any that it allows.
 const maxEndpoints = 256
 
-// endpointCache remembers where each bucket is. The SDK finds it out twice for every
-// request, by rules that need neither the key nor the network; that took 40 of
-// the 590 µs of a small file, see docs/PERFORMANCE.md.
+// EndpointCache remembers the endpoint of each bucket. The SDK finds it out twice
+// for every request, by rules that need neither the key nor the network; that took
+// 40 of the 590 µs of a small file, see docs/PERFORMANCE.md.
 //
 // It is for a client whose options are the same for all its requests.
-type endpointCache struct {
+type EndpointCache struct {
 	rules s3.EndpointResolverV2
 
 	mu    sync.RWMutex
-	known map[place]transport.Endpoint
+	cache map[endpointKey]transport.Endpoint
 }
 
-// place is what the rules look at that is not an option of the client. Key,
-// Prefix and CopySource are none of it: no rule reads them.
-type place struct {
+// NewEndpointCache remembers what the rules say.
+func NewEndpointCache(rules s3.EndpointResolverV2) *EndpointCache {
+	return &EndpointCache{rules: rules}
+}
+
+// endpointKey has the parameters of the rules that are not options of the client.
+// Key, Prefix and CopySource are left out: no rule reads them.
+type endpointKey struct {
 	bucket, region, endpoint string
 	// sessionless is how a session of S3 Express is asked for, which all other
 	// requests of such a bucket need.
 	sessionless bool
 }
 
-// placeOf returns false for a request that is about something else than a
-// bucket's objects; those do not come often.
-func placeOf(p s3.EndpointParameters) (place, bool) {
+// keyOf returns false for a request that is not about a bucket's objects; there
+// are few of those.
+func keyOf(p s3.EndpointParameters) (endpointKey, bool) {
 	if p.Bucket == nil || p.Region == nil || p.UseObjectLambdaEndpoint != nil || p.UseS3ExpressControlEndpoint != nil || p.DisableAccessPoints != nil {
-		return place{}, false
+		return endpointKey{}, false
 	}
-	here := place{bucket: *p.Bucket, region: *p.Region, sessionless: aws.ToBool(p.DisableS3ExpressSessionAuth)}
+	key := endpointKey{bucket: *p.Bucket, region: *p.Region, sessionless: aws.ToBool(p.DisableS3ExpressSessionAuth)}
 	if p.Endpoint != nil {
-		here.endpoint = *p.Endpoint
+		key.endpoint = *p.Endpoint
 	}
-	return here, true
+	return key, true
 }
 
 // ResolveEndpoint implements the interface.
-func (e *endpointCache) ResolveEndpoint(ctx context.Context, p s3.EndpointParameters) (transport.Endpoint, error) {
-	here, ok := placeOf(p)
+func (e *EndpointCache) ResolveEndpoint(ctx context.Context, p s3.EndpointParameters) (transport.Endpoint, error) {
+	key, ok := keyOf(p)
 	if !ok {
 		return e.rules.ResolveEndpoint(ctx, p)
 	}
 	e.mu.RLock()
-	found, ok := e.known[here]
+	found, ok := e.cache[key]
 	e.mu.RUnlock()
 	if !ok {
 		var err error
 		if found, err = e.rules.ResolveEndpoint(ctx, p); err != nil {
 			return found, err
 		}
-		e.remember(here, found)
+		e.remember(key, found)
 	}
 	return copyOf(found), nil
 }
 
-func (e *endpointCache) remember(here place, found transport.Endpoint) {
+func (e *EndpointCache) remember(key endpointKey, found transport.Endpoint) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.known == nil || len(e.known) == maxEndpoints {
-		e.known = map[place]transport.Endpoint{}
+	if e.cache == nil || len(e.cache) == maxEndpoints {
+		e.cache = map[endpointKey]transport.Endpoint{}
 	}
-	e.known[here] = found
+	e.cache[key] = found
 }
 
-// copyOf returns an endpoint that the SDK may write to, as it does: it merges
-// its own properties into those of the ways to sign.
+// copyOf returns an endpoint of its own to the SDK, which writes to it: it merges
+// properties into those of the ways to sign.
 func copyOf(e transport.Endpoint) transport.Endpoint {
 	shared := e.Properties
 	e.Headers = e.Headers.Clone()

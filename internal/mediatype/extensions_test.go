@@ -1,13 +1,14 @@
-package sink
+package mediatype
 
 import (
+	"mime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-func TestExt(t *testing.T) {
+func TestExtension(t *testing.T) {
 	t.Parallel()
 	cases := []struct{ contentType, suggested, want string }{
 		{"application/pdf", "", ".pdf"},
@@ -17,7 +18,7 @@ func TestExt(t *testing.T) {
 		{" image/jpeg ", "", ".jpg"},
 		{"application/vnd.openxmlformats-officedocument.wordprocessingml.document", "", ".docx"},
 		{"application/vnd.ms-excel", "", ".xls"},
-		{"application/octet-stream", ".PDF", ".PDF"},
+		{"application/octet-stream", ".PDF", ".pdf"},
 		{"application/octet-stream", "", ".bin"},
 		{"application/x-unheard-of", ".foo", ".foo"},
 		{"application/x-unheard-of", "", ".bin"},
@@ -29,23 +30,23 @@ func TestExt(t *testing.T) {
 		{"x/y", ".a\n", ".bin"},
 		{"x/y", ".", ".bin"},
 		{"x/y", ".ä", ".bin"},
-		{"x/y", "." + strings.Repeat("a", 17), ".bin"},
+		{"x/y", "." + strings.Repeat("a", 11), ".bin"},
 	}
 	for _, c := range cases {
-		require.Equal(t, c.want, ext(c.contentType, c.suggested), "%q %q", c.contentType, c.suggested)
+		require.Equal(t, c.want, Extension(c.contentType, c.suggested), "%q %q", c.contentType, c.suggested)
 	}
 }
 
 func TestExtensionsAreInOrder(t *testing.T) {
 	t.Parallel()
 	for mediaType, extension := range extensions {
-		require.Regexp(t, mediaTypeForm, mediaType)
+		require.Regexp(t, form, mediaType)
 		require.Regexp(t, `^\.[a-z0-9]+$`, extension)
 	}
-	require.NotContains(t, extensions, octetStream)
+	require.NotContains(t, extensions, unknown)
 }
 
-func TestStoredContentType(t *testing.T) {
+func TestStored(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"application/pdf":                    "application/pdf",
@@ -54,15 +55,32 @@ func TestStoredContentType(t *testing.T) {
 		" text/plain ":                       "text/plain",
 		"text/plain; charset":                "text/plain",
 		"text/plain; title=\"a\x01b\"":       "text/plain",
-		"text/plain\r\nX-Amz-Acl: all":       octetStream,
+		"text/plain\r\nX-Amz-Acl: all":       unknown,
 		"text/plain; name=\"ü\"":             "text/plain",
-		"text":                               octetStream,
-		"text/":                              octetStream,
-		"a/b/c":                              octetStream,
-		"":                                   octetStream,
-		"x/" + strings.Repeat("y", 300):      octetStream,
+		"text":                               unknown,
+		"text/":                              unknown,
+		"a/b/c":                              unknown,
+		"":                                   unknown,
+		"x/" + strings.Repeat("y", 300):      unknown,
 		"x/y; z=" + strings.Repeat("z", 300): "x/y",
 	} {
-		require.Equal(t, want, storedContentType(given), "%q", given)
+		require.Equal(t, want, Stored(given), "%q", given)
 	}
+}
+
+// FuzzStored: whatever comes in, what is stored is a header that can be sent, and
+// the extension a harmless end of a key.
+func FuzzStored(f *testing.F) {
+	for _, seed := range []string{"application/pdf", "text/html; charset=utf-8", "a/b; c", "x", "", "a/b\r\nc: d"} {
+		f.Add(seed, ".pdf")
+	}
+	f.Add("x/y", "./../z")
+	f.Fuzz(func(t *testing.T, contentType, suggested string) {
+		stored := Stored(contentType)
+		require.True(t, isPrintable(stored))
+		require.LessOrEqual(t, len(stored), maxMediaType)
+		_, _, err := mime.ParseMediaType(stored)
+		require.NoError(t, err)
+		require.Regexp(t, `^\.[a-z0-9]{1,10}$`, Extension(contentType, suggested))
+	})
 }

@@ -14,7 +14,7 @@ import (
 
 // A standing object is described just as Put described it, however it was
 // stored: in one request, from a buffer, or in parts.
-func TestStandingIsWhatPutReturned(t *testing.T) {
+func TestExistingIsWhatPutReturned(t *testing.T) {
 	t.Parallel()
 	for name, size := range map[string]int64{"empty": 0, "small": 1000, "parts": 12 << 20} {
 		t.Run(name, func(t *testing.T) {
@@ -27,19 +27,19 @@ func TestStandingIsWhatPutReturned(t *testing.T) {
 			}
 			put, err := store.Put(t.Context(), j, "result", pdf(pattern(size), announced))
 			require.NoError(t, err)
-			require.Equal(t, &put, store.Standing(t.Context(), j, "result", pdf(nil, size)))
-			require.Equal(t, &put, store.Standing(t.Context(), j, "result", pdf(nil, -1)), "of a size not known")
+			require.Equal(t, &put, store.Existing(t.Context(), j, "result", pdf(nil, size)))
+			require.Equal(t, &put, store.Existing(t.Context(), j, "result", pdf(nil, -1)), "of a size not known")
 		})
 	}
 }
 
-func TestStandingRefusesWhatPutWouldMakeOtherwise(t *testing.T) {
+func TestExistingRefusesWhatPutWouldMakeOtherwise(t *testing.T) {
 	t.Parallel()
 	store, j := plainStore(t), newJob(t)
 	j.Metadata = map[string]string{"orderID": "42"}
 	_, err := store.Put(t.Context(), j, "result", pdf(pattern(1000), 1000))
 	require.NoError(t, err)
-	require.NotNil(t, store.Standing(t.Context(), j, "result", pdf(nil, 1000)))
+	require.NotNil(t, store.Existing(t.Context(), j, "result", pdf(nil, 1000)))
 
 	other := func(change func(*job.Job)) job.Job {
 		changed := j.Clone()
@@ -62,12 +62,12 @@ func TestStandingRefusesWhatPutWouldMakeOtherwise(t *testing.T) {
 		"metadata less":       {other(func(j *job.Job) { j.Metadata = nil }), "result", pdf(nil, 1000)},
 		"a job of another ID": {other(func(j *job.Job) { j.ID = "another" }), "result", pdf(nil, 1000)},
 	} {
-		require.Nil(t, store.Standing(t.Context(), c.job, c.name, c.what), name)
+		require.Nil(t, store.Existing(t.Context(), c.job, c.name, c.what), name)
 	}
 }
 
 // What somebody else has put there tells nothing of being the job's.
-func TestStandingTrustsOnlyWhatAWorkerStored(t *testing.T) {
+func TestExistingTrustsOnlyWhatAWorkerStored(t *testing.T) {
 	t.Parallel()
 	store, j := plainStore(t), newJob(t)
 	where := store.locate(j, "result", pdf(nil, 0))
@@ -75,10 +75,10 @@ func TestStandingTrustsOnlyWhatAWorkerStored(t *testing.T) {
 		Bucket: &where.bucket, Key: &where.key, Body: bytes.NewReader(make([]byte, 1000)), ContentType: new("application/pdf"),
 	})
 	require.NoError(t, err)
-	require.Nil(t, store.Standing(t.Context(), j, "result", pdf(nil, 1000)))
+	require.Nil(t, store.Existing(t.Context(), j, "result", pdf(nil, 1000)))
 }
 
-func TestStandingOfAStoreThatCannotTell(t *testing.T) {
+func TestExistingOfAStoreThatCannotTell(t *testing.T) {
 	t.Parallel()
 	for name, header := range map[string]string{"no checksum": "", "as it should be": "AAAAAAAAAAA="} {
 		store := openStore(t, Config{}, fakeS3(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -87,13 +87,13 @@ func TestStandingOfAStoreThatCannotTell(t *testing.T) {
 			w.Header().Set("X-Amz-Checksum-Crc64nvme", header)
 			w.Header().Set("Content-Length", "1")
 		}))
-		require.Equal(t, header != "", store.Standing(t.Context(), newJob(t), "result", pdf(nil, 1)) != nil, name)
+		require.Equal(t, header != "", store.Existing(t.Context(), newJob(t), "result", pdf(nil, 1)) != nil, name)
 	}
 	for _, status := range []int{http.StatusForbidden, http.StatusInternalServerError, http.StatusServiceUnavailable} {
 		store := openStore(t, Config{}, fakeS3(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		require.Nil(t, store.Standing(t.Context(), newJob(t), "result", pdf(nil, 1)), status)
+		require.Nil(t, store.Existing(t.Context(), newJob(t), "result", pdf(nil, 1)), status)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Nil(t, plainStore(t).Standing(ctx, newJob(t), "result", pdf(nil, 1)))
+	require.Nil(t, plainStore(t).Existing(ctx, newJob(t), "result", pdf(nil, 1)))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 )
 
-// Standing returns the object that Put would make of what is described, if an
+// Existing returns the object that Put would make of what is described, if an
 // earlier try has left it: under the same key, with the job's ID and metadata,
 // of the same type and, where one is known, of the same size. That it is whole
 // follows: nothing else appears under a key. It returns nil when there is no
@@ -21,7 +21,7 @@ import (
 // then makes it anew.
 //
 // It needs the permission s3:GetObject, as S3 defines HeadObject.
-func (s *Store) Standing(ctx context.Context, j job.Job, name string, what job.Description) *job.Object {
+func (s *Store) Existing(ctx context.Context, j job.Job, name string, what job.Description) *job.Object {
 	a := s.attributes(j, name, what)
 	found, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{
 		Bucket: &a.bucket, Key: &a.key, ChecksumMode: types.ChecksumModeEnabled,

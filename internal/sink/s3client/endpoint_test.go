@@ -1,25 +1,20 @@
-package sink
+package s3client
 
 import (
 	"context"
 	"errors"
-	"io"
-	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/auth"
 	transport "github.com/aws/smithy-go/endpoints"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap/zaptest"
 )
 
 // countingRules are the SDK's, and count how often they are asked.
@@ -46,7 +41,7 @@ func about(bucket string) s3.EndpointParameters {
 func TestEndpointCacheAsksTheRulesOnceForEachPlace(t *testing.T) {
 	t.Parallel()
 	rules := &countingRules{}
-	cache := &endpointCache{rules: rules}
+	cache := NewEndpointCache(rules)
 	elsewhere := about("one")
 	elsewhere.Region = aws.String("us-west-2")
 	own := about("one")
@@ -81,7 +76,7 @@ func regionsOf(t *testing.T, e transport.Endpoint) (regions []string) {
 // one itself, without end.
 func TestEndpointCacheLetsASessionBeAskedFor(t *testing.T) {
 	t.Parallel()
-	cache := &endpointCache{rules: &countingRules{}}
+	cache := NewEndpointCache(&countingRules{})
 	object := about("results--euc1-az1--x-s3")
 	session := object
 	session.DisableS3ExpressSessionAuth = aws.Bool(true)
@@ -98,7 +93,7 @@ func TestEndpointCacheLetsASessionBeAskedFor(t *testing.T) {
 // TestEndpointCacheKeepsWhatTheSDKWrites to an endpoint away from the others.
 func TestEndpointCacheKeepsWhatTheSDKWrites(t *testing.T) {
 	t.Parallel()
-	cache := &endpointCache{rules: &countingRules{}}
+	cache := NewEndpointCache(&countingRules{})
 	var writers sync.WaitGroup
 	for i := range 8 { // the race detector looks on
 		writers.Go(func() {
@@ -123,7 +118,7 @@ func TestEndpointCacheKeepsWhatTheSDKWrites(t *testing.T) {
 func TestEndpointCacheDoesNotRememberErrors(t *testing.T) {
 	t.Parallel()
 	rules := &countingRules{err: errors.New("not now")}
-	cache := &endpointCache{rules: rules}
+	cache := NewEndpointCache(rules)
 	_, err := cache.ResolveEndpoint(t.Context(), about("one"))
 	require.ErrorIs(t, err, rules.err)
 	rules.err = nil
@@ -133,11 +128,11 @@ func TestEndpointCacheDoesNotRememberErrors(t *testing.T) {
 
 func TestEndpointCacheIsBounded(t *testing.T) {
 	t.Parallel()
-	cache := &endpointCache{rules: &countingRules{}}
+	cache := NewEndpointCache(&countingRules{})
 	for i := range 3 * maxEndpoints {
 		_, err := cache.ResolveEndpoint(t.Context(), about("bucket-"+strconv.Itoa(i)))
 		require.NoError(t, err)
-		require.LessOrEqual(t, len(cache.known), maxEndpoints)
+		require.LessOrEqual(t, len(cache.cache), maxEndpoints)
 	}
 }
 
@@ -161,33 +156,7 @@ func TestEndpointCacheKnowsEveryParameter(t *testing.T) {
 	for _, name := range refused {
 		p := about("one")
 		reflect.ValueOf(&p).Elem().FieldByName(name).Set(reflect.ValueOf(aws.Bool(true)))
-		_, ok := placeOf(p)
+		_, ok := keyOf(p)
 		require.False(t, ok, name)
 	}
-}
-
-// TestExpressBucketGetsItsSession asks for it once, and then for the bucket.
-func TestExpressBucketGetsItsSession(t *testing.T) {
-	t.Parallel()
-	var mu sync.Mutex
-	var asked []string
-	cfg := fakeS3(t, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		asked = append(asked, r.Method+" "+r.URL.Path+" "+strconv.FormatBool(r.URL.Query().Has("session")))
-		if r.URL.Query().Has("session") {
-			_, _ = io.WriteString(w, `<CreateSessionResult><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>s</SecretAccessKey>`+
-				`<SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></CreateSessionResult>`)
-		}
-	})
-	const bucket = "results--euc1-az1--x-s3"
-	store, err := open(Config{Bucket: bucket}.withDefaults(), cfg, zaptest.NewLogger(t), prometheus.NewRegistry())
-	require.NoError(t, err)
-	t.Cleanup(store.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	for range 2 {
-		require.NoError(t, store.Probe(ctx))
-	}
-	require.Equal(t, []string{"GET /" + bucket + " true", "HEAD /" + bucket + " false", "HEAD /" + bucket + " false"}, asked)
 }

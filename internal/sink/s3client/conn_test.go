@@ -1,4 +1,4 @@
-package sink
+package s3client
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ func TestWatchedConnGivesUp(t *testing.T) {
 		defer near.Close()
 		defer far.Close()
 		start := time.Now()
-		_, err := watchedConn{near}.Write([]byte("anyone?"))
+		_, err := Conn{near}.Write([]byte("anyone?"))
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		require.Equal(t, stallTimeout, time.Since(start))
 	})
@@ -40,7 +40,7 @@ func TestWatchedConnIsPatientWithASlowPeer(t *testing.T) {
 			}
 		}()
 		for range 3 {
-			_, err := watchedConn{near}.Write([]byte("x"))
+			_, err := Conn{near}.Write([]byte("x"))
 			require.NoError(t, err)
 		}
 	})
@@ -61,7 +61,7 @@ func TestWatchedConnCopiesBodies(t *testing.T) {
 				all, _ := io.ReadAll(far)
 				got <- all
 			}()
-			n, err := watchedConn{near}.ReadFrom(io.LimitReader(bytes.NewReader(body), size))
+			n, err := Conn{near}.ReadFrom(io.LimitReader(bytes.NewReader(body), size))
 			require.NoError(t, err)
 			require.Equal(t, size, n)
 			require.NoError(t, near.Close())
@@ -73,7 +73,7 @@ func TestWatchedConnCopiesBodies(t *testing.T) {
 		defer near.Close()
 		defer far.Close()
 		go func() { _, _ = far.Read(make([]byte, 10)) }()
-		n, err := watchedConn{near}.ReadFrom(bytes.NewReader(make([]byte, 2*largePiece)))
+		n, err := Conn{near}.ReadFrom(bytes.NewReader(make([]byte, 2*largePiece)))
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		require.Equal(t, int64(10), n)
 	})

@@ -1,36 +1,22 @@
-package sink
+package mediatype
 
 import (
 	"errors"
 	"mime"
-	"regexp"
+	"net/url"
+	"path"
 	"strings"
 )
 
-const (
-	// octetStream is the media type of bytes that nothing better is known of.
-	octetStream = "application/octet-stream"
+// defaultExtension is for bytes that nothing better is known of.
+const defaultExtension = ".bin"
 
-	defaultExt = ".bin"
-	// maxContentType is far above any real media type, in bytes.
-	maxContentType = 255
-)
+// maxExtension is the longest extension, without its dot, in bytes.
+const maxExtension = 10
 
-var (
-	// safeExt is what an extension of foreign origin may look like in a key.
-	safeExt = regexp.MustCompile(`^\.[A-Za-z0-9]{1,16}$`)
-	// mediaTypeForm is type/subtype in the tokens of RFC 6838, section 4.2.
-	mediaTypeForm = regexp.MustCompile(`^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$`)
-)
-
-// extensionOf is our own table: the operating system's tables differ, and a
-// key must not depend on where the worker runs. application/octet-stream is
-// left out on purpose, so that the URL's own extension has a say.
-func extensionOf(mediaType string) (ext string, known bool) {
-	ext, known = extensions[mediaType]
-	return ext, known
-}
-
+// extensions is our own table: the operating system's tables differ, and a key
+// must not depend on where the worker runs. application/octet-stream is left out
+// on purpose, so that the URL's own extension has a say.
 var extensions = map[string]string{
 	"application/pdf":                ".pdf",
 	"application/postscript":         ".ps",
@@ -96,37 +82,44 @@ var extensions = map[string]string{
 	"video/mp4":  ".mp4",
 }
 
-// ext chooses the extension of a key: by the media type, else what the source
-// suggests, else .bin.
-func ext(contentType, suggested string) string {
+// Extension returns the extension of a key, with its dot: by the media type, else
+// the suggested one, else .bin.
+func Extension(contentType, suggested string) string {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	if err == nil || errors.Is(err, mime.ErrInvalidMediaParameter) {
-		if known, ok := extensionOf(mediaType); ok {
+		if known, ok := extensions[mediaType]; ok {
 			return known
 		}
 	}
-	if safeExt.MatchString(suggested) {
+	if suggested = strings.ToLower(suggested); isExtension(suggested) {
 		return suggested
 	}
-	return defaultExt
+	return defaultExtension
 }
 
-// storedContentType is what an object is stored with: the content type as it
-// was given, without its parameters when these are no good, and the type of
-// mere bytes when it is none at all.
-func storedContentType(given string) string {
-	mediaType, _, err := mime.ParseMediaType(given)
-	_, known := extensionOf(mediaType)
-	switch {
-	case !known && !mediaTypeForm.MatchString(mediaType):
-		return octetStream
-	case err != nil || len(given) > maxContentType || !isPrintable(given):
-		return mediaType
-	default:
-		return strings.TrimSpace(given)
+// isExtension tells what passes for one: a dot, then letters and digits. A key
+// in S3 gets nothing else from a URL.
+func isExtension(ext string) bool {
+	name, ok := strings.CutPrefix(ext, ".")
+	return ok && name != "" && len(name) <= maxExtension && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
+
+// ExtOf returns the extension of the last segment of the URL's path: a dot, then
+// lower-case letters and digits. It is empty if there is no such extension.
+func ExtOf(u *url.URL) string {
+	ext := strings.ToLower(path.Ext(path.Base(u.Path)))
+	if !isExtension(ext) {
+		return ""
 	}
+	return strings.Clone(ext) // or five bytes would hold on to the whole URL
 }
 
-func isPrintable(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+// ExtOfURL is ExtOf of a URL that has not been parsed. It is empty if the URL
+// cannot be parsed.
+func ExtOfURL(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return ExtOf(u)
 }

@@ -5,7 +5,35 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/mediatype"
 )
+
+// location is where one object goes. It prints as it is written in messages.
+type location struct {
+	bucket, key string
+}
+
+func (l location) String() string { return "s3://" + l.bucket + "/" + l.key }
+
+// jobPrefix is what the keys of all of a job's objects start with, and what
+// follows in them has no slash. Both prefixes are literal: below a job's prefix
+// there may be other jobs', whose own prefix begins with this one's ID.
+func (s *Store) jobPrefix(j job.Job) string {
+	return s.cfg.Prefix + j.Prefix + string(j.ID) + "/"
+}
+
+// locate builds the place of one object: name is "result" or "result-001",
+// without an extension.
+func (s *Store) locate(j job.Job, name string, what job.Description) location {
+	return location{bucket: s.bucket(j), key: s.jobPrefix(j) + name + mediatype.Extension(what.ContentType(), what.Ext())}
+}
+
+func (s *Store) bucket(j job.Job) string {
+	if j.Bucket != "" {
+		return j.Bucket
+	}
+	return s.cfg.Bucket
+}
 
 // attributes are everything that an object is stored with besides its bytes.
 // Both ways to store one, a single put and a multipart upload, take them from
@@ -22,7 +50,7 @@ type attributes struct {
 func (s *Store) attributes(j job.Job, name string, what job.Description) attributes {
 	return attributes{
 		location:     s.locate(j, name, what),
-		contentType:  storedContentType(what.ContentType()),
+		contentType:  mediatype.Stored(what.ContentType()),
 		metadata:     j.UserMetadata(),
 		storageClass: types.StorageClass(s.cfg.StorageClass),
 		sse:          types.ServerSideEncryption(s.cfg.SSE),

@@ -1,4 +1,7 @@
-package sink
+// Package s3client tunes the AWS SDK's client for uploads that are streamed: its
+// connections, its endpoints, and bodies with a trailing checksum. It knows nothing
+// of jobs.
+package s3client
 
 import (
 	"io"
@@ -21,11 +24,11 @@ const (
 
 var largePieces = sync.Pool{New: func() any { return new([largePiece]byte) }}
 
-// watchedConn gives up on a store that takes no more bytes.
-type watchedConn struct{ net.Conn }
+// Conn is a connection that gives up on a store which takes no more bytes.
+type Conn struct{ net.Conn }
 
 // Write implements the interface.
-func (c watchedConn) Write(p []byte) (int, error) {
+func (c Conn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
 		return 0, err
 	}
@@ -34,7 +37,7 @@ func (c watchedConn) Write(p []byte) (int, error) {
 
 // ReadFrom implements io.ReaderFrom, which the transport copies bodies with.
 // With TLS the bytes come by Write instead, a record at a time.
-func (c watchedConn) ReadFrom(r io.Reader) (int64, error) {
+func (c Conn) ReadFrom(r io.Reader) (int64, error) {
 	to := struct{ io.Writer }{c}
 	if body, ok := r.(*io.LimitedReader); ok && body.N <= smallBody {
 		return io.Copy(to, r)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/pod"
@@ -34,16 +33,16 @@ var errNoSource = errors.New("this worker is still starting")
 
 // Source is where the page reads from. The caller owns the connection.
 type Source struct {
-	Pod   string // the name of the pod that shows the page
-	PodID string // as its report has it
-	Fleet *fleet.Fleet
-	Conn  *nats.Conn
-	Names broker.Subjects
+	Pod      string // the name of the pod that shows the page
+	PodID    string // as its report has it
+	Fleet    *fleet.Fleet
+	Conn     *nats.Conn
+	Subjects broker.Subjects
 }
 
-// look reads a source for as long as somebody watches, and keeps what need not
+// pageReader reads a source while a browser is connected, and keeps what need not
 // be read again.
-type look struct {
+type pageReader struct {
 	source *atomic.Pointer[Source]
 	log    *zap.Logger
 
@@ -53,27 +52,27 @@ type look struct {
 	last    uint64  // sequence of the last event that was read
 }
 
-func newLook(source *atomic.Pointer[Source], log *zap.Logger) *look {
-	return &look{source: source, log: log, tail: []Event{}} // no list of the page's is null
+func newReader(source *atomic.Pointer[Source], log *zap.Logger) *pageReader {
+	return &pageReader{source: source, log: log, tail: []Event{}} // no list of the page's is null
 }
 
 // read makes one reading. What cannot be read is told, not shown as it was.
-func (l *look) read(ctx context.Context) Snapshot {
+func (r *pageReader) read(ctx context.Context) Snapshot {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	s, err := l.try(ctx)
+	s, err := r.try(ctx)
 	s.At = time.Now().UTC()
 	if err == nil {
 		return s
 	}
 	if !errors.Is(err, context.Canceled) {
-		l.log.Debug("the page could not be read", zap.Error(err))
+		r.log.Debug("the page could not be read", zap.Error(err))
 	}
 	return Snapshot{At: s.At, Pod: s.Pod, Error: err.Error()}
 }
 
-func (l *look) try(ctx context.Context) (Snapshot, error) {
-	source := l.source.Load()
+func (r *pageReader) try(ctx context.Context) (Snapshot, error) {
+	source := r.source.Load()
 	if source == nil {
 		return Snapshot{}, errNoSource
 	}
@@ -83,7 +82,7 @@ func (l *look) try(ctx context.Context) (Snapshot, error) {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		s.Pods, err = pod.Ask(ctx, source.Conn, source.Names)
+		s.Pods, err = pod.Ask(ctx, source.Conn, source.Subjects)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -94,10 +93,10 @@ func (l *look) try(ctx context.Context) (Snapshot, error) {
 		s.Jobs, err = jobs(ctx, source.Fleet)
 		return err
 	})
-	group.Go(func() error { return l.events(ctx, source.Fleet) })
+	group.Go(func() error { return r.events(ctx, source.Fleet) })
 	err := group.Wait()
-	s.Settled, s.Events, s.Looked = l.settled, l.tail[:min(len(l.tail), maxEvents)], len(l.tail)
-	s.Reasons = reasons(l.tail)
+	s.Settled, s.Events, s.ReasonsOf = r.settled, r.tail[:min(len(r.tail), maxEvents)], len(r.tail)
+	s.Reasons = reasons(r.tail)
 	return s, err
 }
 
@@ -121,27 +120,27 @@ func waiting(ctx context.Context, f *fleet.Fleet) ([]Waiting, error) {
 }
 
 // events reads the events that are new since the last reading.
-func (l *look) events(ctx context.Context, f *fleet.Fleet) error {
-	counted, err := l.recount(ctx, f)
+func (r *pageReader) events(ctx context.Context, f *fleet.Fleet) error {
+	counted, err := r.recount(ctx, f)
 	if err != nil {
 		return err
 	}
-	latest, err := f.Tail(ctx, l.last, maxTail)
+	latest, err := f.Tail(ctx, r.last, maxTail)
 	if err != nil {
-		l.settled = nil // what is new may be part of it
+		r.settled = nil // what is new may be part of it
 		return err
 	}
 	if !counted {
-		l.settled = maps.Clone(l.settled) // the last snapshot has it
+		r.settled = maps.Clone(r.settled) // the last snapshot has it
 	}
 	for _, e := range latest {
-		l.last = e.Sequence
-		l.tail = slices.Insert(l.tail, 0, shownEvent(e))
+		r.last = e.Sequence
+		r.tail = slices.Insert(r.tail, 0, shownEvent(e))
 		if !counted {
-			l.settled[e.Data.Status]++
+			r.settled[e.Data.Status]++
 		}
 	}
-	l.tail = l.tail[:min(len(l.tail), maxTail)]
+	r.tail = r.tail[:min(len(r.tail), maxTail)]
 	return nil
 }
 
@@ -149,16 +148,16 @@ func (l *look) events(ctx context.Context, f *fleet.Fleet) error {
 // goes through all of them. In between what is new is added. An event that comes
 // just after the count is missed until the next one, rather than counted twice,
 // and so are those beyond what a reading takes.
-func (l *look) recount(ctx context.Context, f *fleet.Fleet) (counted bool, err error) {
-	l.count++
-	if l.settled != nil && l.count%settledEvery != 0 {
+func (r *pageReader) recount(ctx context.Context, f *fleet.Fleet) (counted bool, err error) {
+	r.count++
+	if r.settled != nil && r.count%settledEvery != 0 {
 		return false, nil
 	}
 	settled, err := f.Settled(ctx, time.Now().Add(-settledSpan))
 	if err != nil {
 		return false, err
 	}
-	l.settled = settled
+	r.settled = settled
 	return true, nil
 }
 

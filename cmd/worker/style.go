@@ -10,13 +10,13 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 )
 
-// look is how output looks: plain, or in colour.
-type look struct{ colour bool }
+// style is plain, or has colours.
+type style struct{ colour bool }
 
-// lookOf is in colour on a terminal, unless the environment says otherwise:
+// styleOf is in colour on a terminal, unless the environment says otherwise:
 // https://no-color.org
-func lookOf(out io.Writer) look {
-	return look{colour: isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+func styleOf(out io.Writer) style {
+	return style{colour: isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
 // The colours of ANSI terminals; the terminal's own theme says what they are.
@@ -26,22 +26,22 @@ const (
 	yellow = "33"
 )
 
-func (l look) paint(colour, text string) string {
-	if !l.colour {
+func (s style) paint(colour, text string) string {
+	if !s.colour {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
 // outcome is in colour if there is any.
-func (l look) outcome(outcome job.Outcome, count int) string {
+func (s style) outcome(outcome job.Outcome, count int) string {
 	colours := map[job.Outcome]string{
 		job.OutcomeCompleted: green, job.OutcomeFailed: red, job.OutcomeCanceled: yellow, job.OutcomeRejected: red,
 	}
 	if count == 0 {
 		return string(outcome)
 	}
-	return l.paint(colours[outcome], string(outcome))
+	return s.paint(colours[outcome], string(outcome))
 }
 
 // table is rows of cells whose first columns are aligned. A row of one cell is

@@ -1,4 +1,4 @@
-package sink
+package s3client
 
 import (
 	"context"
@@ -24,37 +24,42 @@ const (
 	checksumLength  = 12 // characters of base64 for 8 bytes
 )
 
-// chunkedBody reads a payload of known size as one chunk of that size, the
+// ChunkedBody reads a payload of known size as one chunk of that size, the
 // empty chunk that ends the body, and as a trailer the checksum, which is asked
 // for when the payload has ended. An empty payload has no chunk of its own; it
-// is read all the same, for its verdict.
+// is read all the same, for it may end with an error.
 //
 // The chunk's header comes together with the first bytes, and the trailer with
 // the last as far as there is room, so that they cost no write of their own.
-type chunkedBody struct {
+type ChunkedBody struct {
 	payload  io.Reader
 	checksum func() string
-	length   int64 // of the whole body, exact before anything is read
+	length   int64
 
 	pending string // what is due now, before the payload or after it
 	end     string // of the chunk, and the name of the trailer
 	ended   bool   // the payload
 }
 
-func newChunkedBody(payload io.Reader, size int64, checksum func() string) *chunkedBody {
+// NewChunkedBody is of a payload of that size in bytes. checksum is called once,
+// when the payload has ended.
+func NewChunkedBody(payload io.Reader, size int64, checksum func() string) *ChunkedBody {
 	header, end := strconv.FormatInt(size, 16)+crlf, crlf
 	if size == 0 {
 		header, end = "", ""
 	}
 	end += "0" + crlf + checksumHeader + ":"
-	return &chunkedBody{
+	return &ChunkedBody{
 		payload: payload, checksum: checksum, pending: header, end: end,
 		length: int64(len(header)) + size + int64(len(end)) + checksumLength + int64(2*len(crlf)),
 	}
 }
 
+// Len is the length of the whole body in bytes, exact before anything is read.
+func (b *ChunkedBody) Len() int64 { return b.length }
+
 // Read implements io.Reader.
-func (b *chunkedBody) Read(p []byte) (n int, err error) {
+func (b *ChunkedBody) Read(p []byte) (n int, err error) {
 	n = b.deliver(p)
 	if !b.ended && n < len(p) {
 		m, err := b.payload.Read(p[n:])
@@ -74,13 +79,13 @@ func (b *chunkedBody) Read(p []byte) (n int, err error) {
 }
 
 // deliver copies what is due.
-func (b *chunkedBody) deliver(p []byte) int {
+func (b *ChunkedBody) deliver(p []byte) int {
 	n := copy(p, b.pending)
 	b.pending = b.pending[n:]
 	return n
 }
 
-// withTrailer makes a call send a chunkedBody with a payload of that size,
+// WithTrailer makes a call send a [ChunkedBody] with a payload of that size,
 // verified by its trailing checksum.
 //
 // The SDK can do so too, but only over TLS: over plain http it wants to read
@@ -88,7 +93,7 @@ func (b *chunkedBody) deliver(p []byte) int {
 // difference, and the trailer guards against corruption, not against an
 // attacker, so one way serves both. The body cannot be sent again, so neither
 // is the request.
-func withTrailer(size int64) func(*s3.Options) {
+func WithTrailer(size int64) func(*s3.Options) {
 	return func(o *s3.Options) {
 		o.Retryer = aws.NopRetryer{}
 		o.APIOptions = append(slices.Clip(o.APIOptions), func(stack *middleware.Stack) error {
@@ -119,9 +124,9 @@ func (m trailerMiddleware) HandleFinalize(
 	return next.HandleFinalize(v4.SetPayloadHash(ctx, trailingPayload), in)
 }
 
-// unsigned leaves the payload's SHA-256 out of the signature, over http too:
+// Unsigned leaves the payload's SHA-256 out of the signature, over http too:
 // the checksum that goes with the request is many times faster and finds the
 // same accidents.
-func unsigned(o *s3.Options) {
+func Unsigned(o *s3.Options) {
 	o.APIOptions = append(slices.Clip(o.APIOptions), v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/broker"
-
 	"github.com/jobferry/jobferry/internal/embedded"
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
@@ -33,18 +32,18 @@ func fleetOf(t *testing.T, waiting, settled int) Source {
 	server, err := embedded.StartNATS(embedded.NATSOptions{Addr: "127.0.0.1:0", Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	names, err := broker.NewSubjects("jobs")
+	subjects, err := broker.NewSubjects("jobs")
 	require.NoError(t, err)
 	js := connect(t, server.URL())
-	require.NoError(t, broker.Setup(t.Context(), js.Conn(), broker.Config{Subjects: names, Replicas: 1, EventsMaxAge: time.Hour}))
+	require.NoError(t, broker.Setup(t.Context(), js.Conn(), broker.Config{Subjects: subjects, Replicas: 1, EventsMaxAge: time.Hour}))
 	for i := range waiting {
-		arm(t, js, names, job.ID(fmt.Sprint("waiting-", i)))
+		arm(t, js, subjects, job.ID(fmt.Sprint("waiting-", i)))
 	}
 	for i := range settled {
-		settle(t, js, names, job.ID(fmt.Sprint("settled-", i)))
+		settle(t, js, subjects, job.ID(fmt.Sprint("settled-", i)))
 	}
 	own := connect(t, server.URL())
-	return Source{Pod: "here", Fleet: fleet.New(own, names), Conn: own.Conn(), Names: names}
+	return Source{Pod: "here", Fleet: fleet.New(own, subjects), Conn: own.Conn(), Subjects: subjects}
 }
 
 func connect(t *testing.T, url string) jetstream.JetStream {
@@ -57,29 +56,29 @@ func connect(t *testing.T, url string) jetstream.JetStream {
 	return js
 }
 
-func arm(t *testing.T, js jetstream.JetStream, names broker.Subjects, id job.ID) {
+func arm(t *testing.T, js jetstream.JetStream, subjects broker.Subjects, id job.ID) {
 	t.Helper()
 	body, err := job.Job{ID: id}.Encode()
 	require.NoError(t, err)
-	_, err = js.PublishMsg(t.Context(), &nats.Msg{Subject: names.WaitFor(id), Data: body, Header: nats.Header{
+	_, err = js.PublishMsg(t.Context(), &nats.Msg{Subject: subjects.WaitFor(id), Data: body, Header: nats.Header{
 		"Nats-Schedule":        {"@at " + time.Now().Add(time.Hour).UTC().Format(time.RFC3339)},
-		"Nats-Schedule-Target": {names.Due(id)},
+		"Nats-Schedule-Target": {subjects.Due(id)},
 	}})
 	require.NoError(t, err)
 }
 
-func settle(t *testing.T, js jetstream.JetStream, names broker.Subjects, id job.ID) {
+func settle(t *testing.T, js jetstream.JetStream, subjects broker.Subjects, id job.ID) {
 	t.Helper()
 	body, err := job.NewEvent(string(id), job.EventData{JobID: id, Status: job.OutcomeCompleted, SettledAt: time.Now()}, "").Encode()
 	require.NoError(t, err)
-	_, err = js.Publish(t.Context(), names.Event(job.OutcomeCompleted, id), body)
+	_, err = js.Publish(t.Context(), subjects.Event(job.OutcomeCompleted, id), body)
 	require.NoError(t, err)
 }
 
-func lookAt(source Source) *look {
+func lookAt(source Source) *pageReader {
 	var at atomic.Pointer[Source]
 	at.Store(&source)
-	return newLook(&at, zap.NewNop())
+	return newReader(&at, zap.NewNop())
 }
 
 func TestAnEmptyFleetIsShownByEmptyLists(t *testing.T) {
@@ -96,8 +95,8 @@ func TestAnEmptyFleetIsShownByEmptyLists(t *testing.T) {
 func TestAReadingCostsTheSameHoweverManyJobsThereAre(t *testing.T) {
 	t.Parallel()
 	source := fleetOf(t, 300, 300)
-	l := lookAt(source)
-	first := l.read(t.Context())
+	r := lookAt(source)
+	first := r.read(t.Context())
 	require.Empty(t, first.Error)
 	require.EqualValues(t, 300, first.Jobs.Waiting)
 	require.Equal(t, 300, first.Settled[job.OutcomeCompleted])
@@ -106,7 +105,7 @@ func TestAReadingCostsTheSameHoweverManyJobsThereAre(t *testing.T) {
 	require.Equal(t, "settled-299", first.Events[0].ID, "the last one first")
 	for range settledEvery {
 		before := source.Conn.Stats()
-		require.Empty(t, l.read(t.Context()).Error)
+		require.Empty(t, r.read(t.Context()).Error)
 		after := source.Conn.Stats()
 		require.LessOrEqual(t, after.OutMsgs-before.OutMsgs, uint64(mostRequests))
 		require.Less(t, after.InBytes-before.InBytes, uint64(32<<10), "what has been read is not read again")
@@ -119,21 +118,21 @@ func TestWhatSettlesIsAddedToTheCount(t *testing.T) {
 	t.Parallel()
 	source := fleetOf(t, 0, 3)
 	js := connect(t, source.Conn.ConnectedUrl())
-	l := lookAt(source)
+	r := lookAt(source)
 	requests := func() uint64 {
 		before := source.Conn.Stats().OutMsgs
-		require.Empty(t, l.read(t.Context()).Error)
+		require.Empty(t, r.read(t.Context()).Error)
 		return source.Conn.Stats().OutMsgs - before
 	}
 	counting, idle := requests(), requests()
 	require.Less(t, idle, counting)
 	for i := range settledEvery - 3 {
-		settle(t, js, source.Names, job.ID(fmt.Sprint("late-", i)))
+		settle(t, js, source.Subjects, job.ID(fmt.Sprint("late-", i)))
 		require.LessOrEqual(t, requests(), idle+1, "it reads the new event")
-		require.Equal(t, 4+i, l.settled[job.OutcomeCompleted])
+		require.Equal(t, 4+i, r.settled[job.OutcomeCompleted])
 	}
 	require.Greater(t, requests(), idle+1, "it counts once more")
-	require.Equal(t, settledEvery, l.settled[job.OutcomeCompleted])
+	require.Equal(t, settledEvery, r.settled[job.OutcomeCompleted])
 }
 
 func TestManyPagesCostTheBrokerNoMoreThanOne(t *testing.T) {
