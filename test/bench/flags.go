@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/test/bench/servers"
 )
 
@@ -28,26 +29,6 @@ type settings struct {
 	out       string
 	markdown  bool
 	profile   string
-}
-
-// usageError is a mistake in the flags.
-type usageError struct{ error }
-
-// Unwrap returns what is wrong with them.
-func (e usageError) Unwrap() error { return e.error }
-
-// exitStatus is 0 for a run that was measured, whatever it has shown, 1 for
-// one that could not be, 2 for wrong flags.
-func exitStatus(err error) int {
-	var usage usageError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &usage):
-		return 2
-	default:
-		return 1
-	}
 }
 
 // parse reads the flags; help goes to out.
@@ -70,10 +51,10 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.BoolVar(&s.markdown, "markdown", false, "print the table as Markdown")
 	flags.StringVar(&s.profile, "profile", "", "folder for profiles of CPU and allocations, to be read with go tool pprof; the figures are then not the shipped binary's")
 	if err := flags.Parse(args); err != nil {
-		return s, usageError{err}
+		return s, cli.UsageError(err)
 	}
 	if flags.NArg() > 0 {
-		return s, usageError{fmt.Errorf("there are no arguments beside the flags: %q", flags.Args())}
+		return s, cli.UsageError(fmt.Errorf("there are no arguments beside the flags: %q", flags.Args()))
 	}
 	return s, s.complete()
 }
@@ -106,7 +87,7 @@ func (s *settings) complete() error {
 		*path = absolute
 	}
 	if err := errors.Join(problems...); err != nil {
-		return usageError{err}
+		return cli.UsageError(err)
 	}
 	return nil
 }
@@ -128,7 +109,7 @@ func (s *settings) pick(all []workload) ([]workload, error) {
 			}
 		}
 		if !found {
-			return nil, usageError{fmt.Errorf("there is no workload %q; --list shows them", prefix)}
+			return nil, cli.UsageError(fmt.Errorf("there is no workload %q; --list shows them", prefix))
 		}
 	}
 	var picked []workload
