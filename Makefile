@@ -3,12 +3,16 @@ GOVULNCHECK_VERSION := v1.9.0
 CYCLONEDX_GOMOD_VERSION := v1.10.0
 VULN_DATABASE ?= https://vuln.go.dev
 FUZZTIME ?= 30s
+MODULES := $(dir $(wildcard go.mod test/*/go.mod))
 BIN := bin
 DIST := dist
 VERSION ?= $(shell git describe --tags --always --dirty)
 REVISION ?= $(shell git rev-parse HEAD)
 IMAGE ?= jobferry/worker
 PLATFORMS ?= linux/amd64,linux/arm64
+
+# in_each runs a command in every module, and fails when it fails in one.
+in_each = @failed=0; for module in $(MODULES); do (cd $$module && $(1)) || failed=1; done; exit $$failed
 
 .DEFAULT_GOAL := help
 
@@ -40,8 +44,12 @@ run: ## Run everything on this machine, with sample jobs
 	go run ./cmd/standalone
 
 .PHONY: test
-test: ## Run all tests with the race detector
-	go test -race ./...
+test: ## Run the tests of all modules with the race detector; TESTFLAGS are added
+	$(call in_each,go test -race $(TESTFLAGS) ./...)
+
+.PHONY: vet
+vet: ## Vet all modules
+	$(call in_each,go vet ./...)
 
 .PHONY: bench
 bench: ## Run the micro-benchmarks
@@ -61,8 +69,8 @@ $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION):
 	mv $(BIN)/golangci-lint $@
 
 .PHONY: lint
-lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Lint with the pinned golangci-lint
-	$< run ./...
+lint: $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION) ## Lint all modules with the pinned golangci-lint
+	$(call in_each,$(CURDIR)/$< run ./...)
 
 $(BIN)/govulncheck-$(GOVULNCHECK_VERSION):
 	GOBIN=$(CURDIR)/$(BIN) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
@@ -70,11 +78,14 @@ $(BIN)/govulncheck-$(GOVULNCHECK_VERSION):
 
 .PHONY: vuln
 vuln: $(BIN)/govulncheck-$(GOVULNCHECK_VERSION) ## Look for known vulnerabilities in what is called
-	$< -db $(VULN_DATABASE) ./...
+	$(call in_each,$(CURDIR)/$< -db $(VULN_DATABASE) ./...)
 
-.PHONY: deps
-deps: ## Write the tables of docs/DEPENDENCIES.md anew
-	go test -count=1 ./docs -update
+.PHONY: versions
+versions: ## Check that every go.mod is tidy, and that all modules require the same versions
+	$(call in_each,go mod tidy -diff)
+	@awk '$$1 == "go" || $$2 ~ /^v[0-9]/ { \
+	  if (($$1 in first) && first[$$1] != $$2) { print FILENAME " has " $$1 " " $$2 ", go.mod has " first[$$1]; differ = 1 } \
+	  else first[$$1] = $$2 } END { exit differ }' $(MODULES:=go.mod)
 
 # Prometheus's own tool is too large to be built here: it is taken from the
 # path, or out of the package of a Debian release, which pins its version.
@@ -91,8 +102,8 @@ alerts: $(PROMTOOL) ## Check the alert rules and run their unit tests
 	$< test rules deployments/monitoring/alerts_test.yaml deployments/monitoring/alerts_from_zero_test.yaml
 
 .PHONY: tidy
-tidy: ## Tidy go.mod and format the code
-	go mod tidy
+tidy: ## Tidy every go.mod and format the code
+	$(call in_each,go mod tidy)
 	gofmt -w .
 
 .PHONY: ci

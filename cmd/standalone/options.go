@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/spf13/pflag"
 )
@@ -22,9 +23,6 @@ type options struct {
 	apiAddr  string
 	httpAddr string
 }
-
-// usageError is a mistake in the command line.
-type usageError struct{ error }
 
 // parse returns the flags and what loads the worker's settings. It returns
 // [pflag.ErrHelp] after the help was printed.
@@ -51,10 +49,10 @@ func parse(args []string, out io.Writer) (o options, settings *config.Loader, er
 		if errors.Is(err, pflag.ErrHelp) {
 			return options{}, nil, err
 		}
-		return options{}, nil, usageError{fmt.Errorf("%w; see --help", err)}
+		return options{}, nil, cli.UsageError(fmt.Errorf("%w; see --help", err))
 	}
 	if flags.NArg() > 0 {
-		return options{}, nil, usageError{fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))}
+		return options{}, nil, cli.UsageError(fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0)))
 	}
 	// The embedded S3 server changes the working directory: no path may
 	// depend on it.

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/daemon"
 	"github.com/spf13/pflag"
 	"go.uber.org/zap"
@@ -59,7 +60,7 @@ func (s *stack) show(ctx context.Context, o options, out io.Writer) error {
 	if s.api == nil {
 		printHints(out, s, subjects, "")
 		if o.once {
-			return usageError{errors.New("--once settles samples, which the real API does not know; unset NITRO_API_URL")}
+			return cli.UsageError(errors.New("--once settles samples, which the real API does not know; unset NITRO_API_URL"))
 		}
 		<-ctx.Done()
 		return nil

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/simulator"
 	"github.com/nats-io/nats.go"
@@ -93,7 +94,7 @@ func TestTakenPortNamesTheFlag(t *testing.T) {
 		err := run(t.Context(), freePorts(t, flag, taken), &screen{})
 		require.ErrorContains(t, err, flag)
 		require.ErrorContains(t, err, taken+" is taken")
-		require.Equal(t, 1, exitStatus(err))
+		require.Equal(t, 1, cli.ExitStatus(err))
 	}
 }
 
@@ -104,7 +105,7 @@ func TestADirectoryIsForOneAtATime(t *testing.T) {
 	err = run(t.Context(), freePorts(t, "--dir", dir), &screen{})
 	require.ErrorIs(t, err, errLocked)
 	require.ErrorContains(t, err, "--dir "+dir)
-	require.Equal(t, 1, exitStatus(err))
+	require.Equal(t, 1, cli.ExitStatus(err))
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, left, 1, "no server has touched it")
@@ -121,7 +122,7 @@ func TestADirectoryIsForOneAtATime(t *testing.T) {
 
 func TestWrongFlagsAndSettingsEndWithStatusTwo(t *testing.T) {
 	for _, args := range [][]string{{"--nonsense"}, {"argument"}, freePorts(t, "--worker-polls", "none")} {
-		require.Equal(t, 2, exitStatus(run(t.Context(), args, &screen{})), args)
+		require.Equal(t, 2, cli.ExitStatus(run(t.Context(), args, &screen{})), args)
 	}
 	out := &screen{}
 	require.NoError(t, run(t.Context(), []string{"--help"}, out))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/test/bench/servers"
 )
 
@@ -30,26 +31,6 @@ type settings struct {
 	profile   string
 }
 
-// usageError is a mistake in the flags.
-type usageError struct{ error }
-
-// Unwrap returns what is wrong with them.
-func (e usageError) Unwrap() error { return e.error }
-
-// exitStatus is 0 for a run that was measured, whatever it has shown, 1 for
-// one that could not be, 2 for wrong flags.
-func exitStatus(err error) int {
-	var usage usageError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &usage):
-		return 2
-	default:
-		return 1
-	}
-}
-
 // parse reads the flags; help goes to out.
 func parse(args []string, out io.Writer) (settings, error) {
 	var s settings
@@ -66,14 +47,14 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.StringVar(&s.baseline, "baseline", "", "binary of another worker to compare with, in place of the baseline")
 	flags.BoolVar(&s.together, "side-by-side", false, "run worker and baseline at the same time, each on servers of its own: what they cost then compares to a few percent, how fast they are does not")
 	flags.StringVar(&s.dir, "dir", "", "folder for the servers' data; a temporary one when not set, in memory where there is room")
-	flags.StringVar(&s.out, "out", "", "folder for the runs as CSV and JSON, the table and the pictures")
+	flags.StringVar(&s.out, "out", "", "folder for the runs as CSV and JSON, and the table")
 	flags.BoolVar(&s.markdown, "markdown", false, "print the table as Markdown")
-	flags.StringVar(&s.profile, "profile", "", "empty folder for CPU and heap profiles, of which a summary is shown; the figures are then not the shipped binary's")
+	flags.StringVar(&s.profile, "profile", "", "folder for profiles of CPU and allocations, to be read with go tool pprof; the figures are then not the shipped binary's")
 	if err := flags.Parse(args); err != nil {
-		return s, usageError{err}
+		return s, cli.UsageError(err)
 	}
 	if flags.NArg() > 0 {
-		return s, usageError{fmt.Errorf("there are no arguments beside the flags: %q", flags.Args())}
+		return s, cli.UsageError(fmt.Errorf("there are no arguments beside the flags: %q", flags.Args()))
 	}
 	return s, s.complete()
 }
@@ -106,7 +87,7 @@ func (s *settings) complete() error {
 		*path = absolute
 	}
 	if err := errors.Join(problems...); err != nil {
-		return usageError{err}
+		return cli.UsageError(err)
 	}
 	return nil
 }
@@ -128,7 +109,7 @@ func (s *settings) pick(all []workload) ([]workload, error) {
 			}
 		}
 		if !found {
-			return nil, usageError{fmt.Errorf("there is no workload %q; --list shows them", prefix)}
+			return nil, cli.UsageError(fmt.Errorf("there is no workload %q; --list shows them", prefix))
 		}
 	}
 	var picked []workload

@@ -2,11 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"io"
 	"testing"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 )
@@ -18,15 +17,8 @@ func TestFlagsThatMeanNothingAreRefused(t *testing.T) {
 		{"--worker", "a", "--profile", "b"}, {"--baseline", "a", "--profile", "b"}, {"--nothing"}, {"small-2k"}, {"--workload", "nothing"},
 	} {
 		err := run(t.Context(), args, io.Discard, io.Discard)
-		require.Equal(t, 2, exitStatus(err), "%v: %v", args, err)
+		require.Equal(t, 2, cli.ExitStatus(err), "%v: %v", args, err)
 	}
-}
-
-func TestExitStatus(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, 0, exitStatus(nil))
-	require.Equal(t, 1, exitStatus(context.Canceled))
-	require.Equal(t, 2, exitStatus(errors.Join(usageError{io.EOF})))
 }
 
 func TestHelpAndListMeasureNothing(t *testing.T) {

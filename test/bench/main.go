@@ -9,24 +9,16 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/test/bench/lab"
 	"github.com/jobferry/jobferry/test/bench/servers"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	err := bench(ctx, os.Args[1:])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-	}
-	os.Exit(exitStatus(err))
-}
+// The exit status is 0 for a run that was measured, whatever it has shown, 1
+// for one that could not be, 2 for wrong flags.
+func main() { cli.Main("bench", bench) }
 
 // bench is the benchmark, or one of the servers that it starts.
 func bench(ctx context.Context, args []string) error {

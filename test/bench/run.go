@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jobferry/jobferry/test/bench/figures"
-	"github.com/jobferry/jobferry/test/bench/owners"
 	"github.com/jobferry/jobferry/test/bench/report"
 )
 
@@ -55,33 +53,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return err
 	}
 	result.Command = strings.Join(append([]string{"go run ./test/bench"}, args...), " ")
-	if err := publish(s, result, out); err != nil || s.profile == "" {
-		return err
-	}
-	return showOwners(s.profile, result, out)
-}
-
-// showOwners tells whose code the CPU time of each program went to, by all the
-// profiles that the folder has.
-func showOwners(dir string, result report.Report, out io.Writer) error {
-	for _, program := range []string{"worker", "baseline"} {
-		paths, err := filepath.Glob(filepath.Join(dir, program+"-*.cpu"))
-		if err != nil {
-			return fmt.Errorf("look for profiles: %w", err)
-		}
-		if len(paths) == 0 {
-			continue
-		}
-		shares, err := owners.Of(paths...)
-		if err != nil {
-			return err
-		}
-		_, _ = fmt.Fprintf(out, "\nWhose code the CPU time of the %s goes to, and how much of it for each job:\n\n", program)
-		if err := owners.Show(out, shares, result.Jobs(program)); err != nil {
-			return fmt.Errorf("show the owners: %w", err)
-		}
-	}
-	return nil
+	return publish(s, result, out)
 }
 
 func list(out io.Writer, all []workload) error {

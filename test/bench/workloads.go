@@ -18,8 +18,6 @@ const (
 // workload is one row of the table.
 type workload struct {
 	name, title string
-	size        int64 // of each file, for the pictures; 0 of another kind
-	chunked     bool
 	pods        int  // 0 where they are not counted
 	baseline    bool // the baseline can do it too
 	reaches     []figures.Reach
@@ -32,7 +30,7 @@ type scenario interface {
 }
 
 func (w workload) row() figures.Row {
-	return figures.Row{Workload: w.name, Title: w.title, Size: w.size, Chunked: w.chunked, Pods: w.pods, Reaches: w.reaches}
+	return figures.Row{Workload: w.name, Title: w.title, Pods: w.pods, Reaches: w.reaches}
 }
 
 // workloads are all there are, in the order of the table.
@@ -65,7 +63,7 @@ func (s *settings) inTurn(reach figures.Reach) []figures.Reach {
 func small(s *settings, name string, size int64, store string) workload {
 	count := s.count(10_000)
 	return workload{
-		name: name, title: fmt.Sprintf("%d files of %d KiB", count, size/kib), size: size, baseline: true,
+		name: name, title: fmt.Sprintf("%d files of %d KiB", count, size/kib), baseline: true,
 		scenario: load{batch: servers.Batch{Prefix: name, Count: count, Size: size}, store: store},
 		reaches: append(s.inTurn(figures.RatioAtLeast("jobs/s", figures.JobsRate(), 0.9)),
 			figures.RatioAtMost("CPU a job", figures.CPU(), 1.15)),
@@ -87,7 +85,6 @@ func known(s *settings, name string, size int64, count int) workload {
 func unknown(s *settings, name string, size int64, count int) workload {
 	w := large(s, name, size, count)
 	w.title += " of unknown length"
-	w.chunked = true
 	w.scenario = load{batch: servers.Batch{Prefix: name, Count: s.count(count), Size: size, Chunked: true}, store: servers.Discard}
 	w.reaches = []figures.Reach{figures.WorstAtMost("peak memory", figures.Memory(), 128*mib, figures.Mebibytes)}
 	return w
@@ -96,7 +93,7 @@ func unknown(s *settings, name string, size int64, count int) workload {
 func large(s *settings, name string, size int64, count int) workload {
 	count = s.count(count)
 	return workload{
-		name: name, title: fmt.Sprintf("%d files of %s", count, inWords(size)), size: size,
+		name: name, title: fmt.Sprintf("%d files of %s", count, inWords(size)),
 		scenario: load{batch: servers.Batch{Prefix: name, Count: count, Size: size}, store: servers.Discard},
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/test/chaos/check"
 	"github.com/jobferry/jobferry/test/chaos/plan"
 	"github.com/jobferry/jobferry/test/chaos/world"
@@ -62,7 +63,7 @@ func TestInterruptLeavesNothingBehind(t *testing.T) {
 	out := &trigger{text: "jobs settled", pull: func() { interrupt(interrupted) }}
 	err := run(ctx, []string{"--jobs", "2000", "--dir", dir}, out)
 	require.ErrorIs(t, err, interrupted)
-	require.Equal(t, 1, exitStatus(err))
+	require.Equal(t, 1, cli.ExitStatus(err))
 	require.Empty(t, children(t, dir))
 }
 
@@ -110,9 +111,8 @@ func TestFlags(t *testing.T) {
 	require.Zero(t, s.maxCrashes(), "the default")
 	for _, wrong := range [][]string{{"--jobs", "0"}, {"--seed", "x"}, {"rest"}, {"--unknown"}, {"--node-kills", "9", "--duration", "10s"}} {
 		_, err := parse(wrong)
-		require.Equal(t, 2, exitStatus(err), wrong)
+		require.Equal(t, 2, cli.ExitStatus(err), wrong)
 	}
 	_, err = parse([]string{"--help"})
 	require.True(t, isHelp(err))
-	require.Zero(t, exitStatus(nil))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/test/chaos/plan"
 )
 
@@ -20,11 +21,6 @@ type settings struct {
 	keep bool
 	race bool
 }
-
-// usageError is a mistake in the flags.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
 
 // nodes is the size of the cluster: the least that bears the loss of one.
 const nodes = 3
@@ -44,7 +40,7 @@ func parse(args []string) (settings, error) {
 	flags.BoolVar(&s.keep, "keep", false, "keep the folder also when nothing was found")
 	flags.BoolVar(&s.race, "race", false, "build the worker with Go's race detector")
 	if err := flags.Parse(args); err != nil {
-		return s, usageError{err}
+		return s, cli.UsageError(err)
 	}
 	s.defaults()
 	return s, s.validate(flags.Args())
@@ -79,17 +75,17 @@ func (s *settings) build() []string {
 
 func (s *settings) validate(rest []string) error {
 	if len(rest) > 0 {
-		return usageError{fmt.Errorf("there are no arguments beside the flags: %q", rest)}
+		return cli.UsageError(fmt.Errorf("there are no arguments beside the flags: %q", rest))
 	}
 	if err := s.plan.Validate(); err != nil {
-		return usageError{err}
+		return cli.UsageError(err)
 	}
 	if s.dir == "" {
 		return nil
 	}
 	var err error
 	if s.dir, err = filepath.Abs(s.dir); err != nil { // the S3 server moves the working directory
-		return usageError{err}
+		return cli.UsageError(err)
 	}
 	return nil
 }

@@ -9,33 +9,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/jobferry/jobferry/internal/cli"
 )
 
+// The exit status is 0 without a violation, 1 with one or when the run itself
+// went wrong, 2 for wrong flags.
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	err := run(ctx, os.Args[1:], os.Stdout)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "chaos:", err)
-	}
-	os.Exit(exitStatus(err))
-}
-
-// exitStatus is 0 without a violation, 1 with one or when the run itself went
-// wrong, 2 for wrong flags.
-func exitStatus(err error) int {
-	var usage usageError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &usage):
-		return 2
-	default:
-		return 1
-	}
+	cli.Main("chaos", func(ctx context.Context, args []string) error { return run(ctx, args, os.Stdout) })
 }

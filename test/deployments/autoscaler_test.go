@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -85,11 +86,14 @@ func settings(natsURL, apiURL string) config.Config {
 	}
 }
 
-// startWorker runs a worker until the returned function is called.
-func startWorker(t *testing.T, cfg config.Config) (stop func()) {
+// startWorker runs a worker, which serves its metrics at addr, until stop is
+// called.
+func startWorker(t *testing.T, cfg config.Config) (addr string, stop func()) {
 	t.Helper()
+	store := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) // has each bucket; no job gets that far
+	t.Cleanup(store.Close)
 	t.Setenv("AWS_REGION", "us-east-1")
-	t.Setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1") // no job gets that far
+	t.Setenv("AWS_ENDPOINT_URL_S3", store.URL)
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	d, err := daemon.New(cfg, "", zap.NewNop())
@@ -97,7 +101,7 @@ func startWorker(t *testing.T, cfg config.Config) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx, context.Background()) }()
-	return func() { cancel(); require.NoError(t, <-ended) }
+	return d.HTTPAddr(), func() { cancel(); require.NoError(t, <-ended) }
 }
 
 // fallDue lets the timers of waiting jobs fire now, by putting others in their
@@ -149,7 +153,7 @@ func TestWaitingJobsCountForNothingAndDueOnesDo(t *testing.T) {
 	}
 	eventually([2]int64{jobs, 0})
 
-	stop := startWorker(t, settings(srv.ClientURL(), api.APIURL()))
+	_, stop := startWorker(t, settings(srv.ClientURL(), api.APIURL()))
 	eventually([2]int64{0, 0})
 	stop()
 	stream, err := js.Stream(t.Context(), "JOBS_WAIT")

@@ -56,7 +56,8 @@ func TestPermissionsOfTheChartAreEnoughWithAnotherPrefix(t *testing.T) {
 	cfg := settings(url, api.APIURL())
 	cfg.NATS.User, cfg.NATS.Password, cfg.Worker.SubjectPrefix = "worker", secret.New("secret"), "a.b"
 	require.NoError(t, daemon.SetUp(t.Context(), cfg, zap.NewNop()))
-	defer startWorker(t, cfg)()
+	_, stop := startWorker(t, cfg)
+	defer stop()
 
 	events, err := logIn(t, url, "subscriber", "events").SubscribeSync("a.b.events.>")
 	require.NoError(t, err)

@@ -32,12 +32,12 @@ func TestAlertsOfTheOperatorAreThoseOfPrometheus(t *testing.T) {
 		"metadata": manifest{"name": "jobferry", "labels": labels}, "spec": alertsFile(t),
 	})
 	require.NoError(t, err)
-	want := "# Made of alerts.yaml by `go test ./test/deployments -update`.\n" + string(content)
+	want := "# Made of alerts.yaml by `go test -C test/deployments . -update`.\n" + string(content)
 	const name = "deployments/monitoring/prometheusrule.yaml"
 	if *update {
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(want), 0o644))
 	}
-	require.Equal(t, want, readFile(t, name), "run `go test ./test/deployments -update`")
+	require.Equal(t, want, readFile(t, name), "run `go test -C test/deployments . -update`")
 }
 
 func TestChartShipsTheAlerts(t *testing.T) {

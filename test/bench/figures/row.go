@@ -6,9 +6,7 @@ import "math"
 type Row struct {
 	Workload string   `json:"workload"`
 	Title    string   `json:"title"`
-	Size     int64    `json:"sizeBytes,omitempty"` // of each result
-	Chunked  bool     `json:"chunked,omitempty"`   // its length is not known
-	Pods     int      `json:"pods,omitempty"`      // of a workload that counts them
+	Pods     int      `json:"pods,omitempty"` // of a workload that counts them
 	Worker   []Sample `json:"worker"`
 	Baseline []Sample `json:"baseline,omitempty"` // none where no such program is possible
 	Reaches  []Reach  `json:"-"`

@@ -4,22 +4,19 @@
 package profile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/metrics"
 	"runtime/pprof"
 	"strconv"
-	"time"
 )
 
 // Dir is the environment variable that names the folder.
 const Dir = "BENCH_PROFILES"
 
 // Start profiles the program until finish is called, if it is to be profiled,
-// and writes <name>-<pid>.cpu, .allocs and .heap. The last is of the moment at
-// which the most was in use.
+// and writes <name>-<pid>.cpu and <name>-<pid>.allocs.
 func Start(name string) (finish func()) {
 	dir := os.Getenv(Dir)
 	if dir == "" {
@@ -34,63 +31,19 @@ func Start(name string) (finish func()) {
 		fmt.Fprintln(os.Stderr, "no profile is written:", err)
 		return func() {}
 	}
-	stop := watchHeap(base + ".heap")
 	return func() {
-		stop()
 		pprof.StopCPUProfile()
 		_ = cpu.Close()
-		write("allocs", base+".allocs")
-	}
-}
-
-// heapInterval is between two looks at the heap, and heapStep how much more
-// has to be in use to be worth a profile.
-const (
-	heapInterval = 100 * time.Millisecond
-	heapStep     = 1.1
-)
-
-// watchHeap writes a profile whenever clearly more of the heap is in use than
-// ever before.
-func watchHeap(path string) (stop func()) {
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(heapInterval)
-		defer ticker.Stop()
-		for peak := 0.0; ; {
-			select {
-			case <-ticker.C:
-			case <-quit:
-				return
-			}
-			if now := inUse(); now > peak*heapStep {
-				peak = now
-				runtime.GC() // a heap profile is of the last collection
-				write("heap", path)
-			}
+		if err := writeAllocations(base + ".allocs"); err != nil {
+			fmt.Fprintln(os.Stderr, "no profile of allocations is written:", err)
 		}
-	}()
-	return func() {
-		close(quit)
-		<-done
 	}
 }
 
-// inUse is the heap's objects in bytes, dead ones included.
-func inUse() float64 {
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(sample)
-	return float64(sample[0].Value.Uint64())
-}
-
-func write(kind, path string) {
+func writeAllocations(path string) error {
 	file, err := os.Create(path)
-	if err == nil {
-		err = pprof.Lookup(kind).WriteTo(file, 0)
-		_ = file.Close()
-	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "no %s profile is written: %v\n", kind, err)
+		return err
 	}
+	return errors.Join(pprof.Lookup("allocs").WriteTo(file, 0), file.Close())
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Save writes everything into a folder: runs.json and runs.csv with every run,
-// table.md, and the pictures that the rows are enough for.
+// and table.md.
 func (r Report) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("make the folder of the report: %w", err)
@@ -23,7 +23,6 @@ func (r Report) Save(dir string) error {
 		inFile(filepath.Join(dir, "runs.json"), r.json),
 		inFile(filepath.Join(dir, "runs.csv"), r.csv),
 		inFile(filepath.Join(dir, "table.md"), func(f *os.File) error { return r.Markdown(f) }),
-		r.draw(dir),
 	)
 }
 

@@ -1,5 +1,5 @@
-// Package report writes what a run of the benchmark has shown: as a table, as
-// data, as pictures. It computes nothing that package figures does not.
+// Package report writes what a run of the benchmark has shown, as a table and
+// as data. It computes nothing that package figures does not.
 package report
 
 import (
@@ -26,21 +26,6 @@ func (r Report) byName() figures.Rows {
 		rows[row.Workload] = row
 	}
 	return rows
-}
-
-// Jobs is how many jobs a program has done in all runs: "worker" or "baseline".
-func (r Report) Jobs(program string) int {
-	count := 0
-	for _, row := range r.Rows {
-		samples := row.Worker
-		if program == "baseline" {
-			samples = row.Baseline
-		}
-		for _, sample := range samples {
-			count += sample.Jobs
-		}
-	}
-	return count
 }
 
 // Missed is how many of the reaches were measured and not met.

@@ -1,21 +1,24 @@
-package test
+package deployments
 
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/VictoriaMetrics/metricsql"
+	"github.com/jobferry/jobferry/internal/simulator"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/yaml"
 )
 
 // scrapeLabels are what Prometheus adds to what the worker says.
@@ -23,9 +26,9 @@ var scrapeLabels = []string{"job", "instance"}
 
 // alert is one rule of alerts.yaml, or of alerts_from_zero.yaml.
 type alert struct {
-	Name        string            `yaml:"alert"`
-	Expr        string            `yaml:"expr"`
-	Annotations map[string]string `yaml:"annotations"`
+	Name        string            `json:"alert"`
+	Expr        string            `json:"expr"`
+	Annotations map[string]string `json:"annotations"`
 }
 
 func alerts(t *testing.T, name string) []alert {
@@ -73,16 +76,20 @@ var grafanaVariables = strings.NewReplacer("$__rate_interval", "5m", "$job", ".+
 // metricsOf are the families of a worker that has just started.
 func metricsOf(t *testing.T) map[string]*dto.MetricFamily {
 	t.Helper()
-	p := newWorld(t).start(nil)
-	p.ready()
-	return p.metrics(t)
-}
-
-func (p *process) metrics(t *testing.T) map[string]*dto.MetricFamily {
-	t.Helper()
-	_, body := get(t, p.url()+"/metrics")
+	api, err := simulator.Start(simulator.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, api.Close()) })
+	addr, stop := startWorker(t, settings(startMonitored(t).ClientURL(), api.APIURL()))
+	defer stop()
+	require.Eventually(t, func() bool {
+		ready, err := http.Get("http://" + addr + "/readyz")
+		return err == nil && ready.Body.Close() == nil && ready.StatusCode == http.StatusOK
+	}, patience, 10*time.Millisecond)
+	answer, err := http.Get("http://" + addr + "/metrics")
+	require.NoError(t, err)
+	defer answer.Body.Close()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
+	families, err := parser.TextToMetricFamilies(answer.Body)
 	require.NoError(t, err)
 	return families
 }
@@ -90,7 +97,6 @@ func (p *process) metrics(t *testing.T) map[string]*dto.MetricFamily {
 // TestQueriesFindTheirMetrics: whatever an alert or the dashboard asks for, a
 // worker exports from its start, under these labels and values.
 func TestQueriesFindTheirMetrics(t *testing.T) {
-	t.Parallel()
 	families := metricsOf(t)
 	queries := dashboardQueries(t)
 	for _, a := range alerts(t, "alerts.yaml") {
@@ -115,25 +121,6 @@ func TestQueriesFindTheirMetrics(t *testing.T) {
 			require.True(t, asked[family], "nobody looks at %s", family)
 		}
 	}
-}
-
-// seriesOf are the worker's own series, by name and labels.
-func seriesOf(families map[string]*dto.MetricFamily) []string {
-	var series []string
-	for name, family := range families {
-		if !strings.HasPrefix(name, "jobferry_") {
-			continue
-		}
-		for _, metric := range family.GetMetric() {
-			for _, label := range metric.GetLabel() {
-				name += "," + label.GetName() + "=" + label.GetValue()
-			}
-			series = append(series, name)
-			name = family.GetName()
-		}
-	}
-	slices.Sort(series)
-	return series
 }
 
 // requireSeries holds a selector against what is exported, and returns the
