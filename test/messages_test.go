@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/docs/schemas"
+	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/simulator"
 	"github.com/nats-io/nats.go"
