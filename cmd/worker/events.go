@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go/jetstream"
@@ -82,13 +83,13 @@ func stoppedAsAsked(ctx context.Context, err error) error {
 
 func (o eventOptions) validate() error {
 	if o.since < 0 {
-		return usageError{fmt.Errorf("--since %v is in the future", o.since)}
+		return cli.UsageError(fmt.Errorf("--since %v is in the future", o.since))
 	}
 	if o.job == "" {
 		return nil
 	}
 	if _, err := job.ParseID(o.job); err != nil {
-		return usageError{fmt.Errorf("--job: %w", err)}
+		return cli.UsageError(fmt.Errorf("--job: %w", err))
 	}
 	return nil
 }

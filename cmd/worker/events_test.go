@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/stretchr/testify/require"
 )
@@ -71,7 +72,7 @@ func TestEventsOfOneJob(t *testing.T) {
 	w.settle(failed("late"))
 	err = c.wait()
 	require.ErrorIs(t, err, errNotCompleted)
-	require.Equal(t, 1, exitStatus(err))
+	require.Equal(t, 1, cli.ExitStatus(err))
 	require.Contains(t, c.out.String(), "late")
 	require.NotContains(t, c.out.String(), "other")
 }
@@ -144,7 +145,7 @@ func TestAnInterruptIsNoCompletion(t *testing.T) {
 	c.interrupt()
 	err := c.wait()
 	require.ErrorIs(t, err, errNotSettled)
-	require.Equal(t, 1, exitStatus(err))
+	require.Equal(t, 1, cli.ExitStatus(err))
 
 	w.stop()
 	c = w.begin(nil, "events", "--job", "running")

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/jobferry/jobferry/internal/cli"
 )
 
 func main() {
@@ -20,11 +22,11 @@ func main() {
 		cancel() // drain
 		<-signals
 		abort()
-		os.Exit(exitFailed)
+		os.Exit(1)
 	}()
 	err := newRoot(stop).ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 	}
-	os.Exit(exitStatus(err))
+	os.Exit(cli.ExitStatus(err))
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/stretchr/testify/require"
@@ -20,7 +21,7 @@ func TestCancel(t *testing.T) {
 	w.settle(completed("b"))
 	stdout, stderr, err := w.run("", "cancel", "a", "b", "c")
 	require.EqualError(t, err, "2 jobs not changed")
-	require.Equal(t, 1, exitStatus(err))
+	require.Equal(t, 1, cli.ExitStatus(err))
 	require.Equal(t, "a                                     canceled; it was waiting\n", stdout)
 	require.Contains(t, stderr, "job b is settled already: completed at 2026-11-23T20:00:00")
 	require.Contains(t, stderr, "job c: the broker holds nothing of the job")
@@ -98,7 +99,7 @@ func TestReplayWantsToKnowWhich(t *testing.T) {
 	for _, args := range [][]string{{"replay"}, {"replay", "--since=-1h"}, {"replay", "--reason", "bad_luck"}, {"cancel"}, {"now"}, {"now", "a b"}, {"status", "a", "b"}, {"status", "--watch=-1s"}} {
 		root := newRoot(t.Context())
 		root.SetArgs(args)
-		require.Equal(t, 2, exitStatus(root.ExecuteContext(t.Context())), args)
+		require.Equal(t, 2, cli.ExitStatus(root.ExecuteContext(t.Context())), args)
 	}
 }
 

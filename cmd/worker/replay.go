@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
@@ -63,14 +64,14 @@ func reasons() []string {
 // ever failed has to be asked for.
 func (o replayOptions) validate(args []string) error {
 	if len(args) == 0 && len(o.reasons) == 0 && o.since == 0 {
-		return usageError{errors.New("choose the jobs by --reason, --since or their IDs")}
+		return cli.UsageError(errors.New("choose the jobs by --reason, --since or their IDs"))
 	}
 	if o.since < 0 {
-		return usageError{fmt.Errorf("--since %v is in the future", o.since)}
+		return cli.UsageError(fmt.Errorf("--since %v is in the future", o.since))
 	}
 	for _, reason := range o.reasons {
 		if !slices.Contains(reasons(), reason) {
-			return usageError{fmt.Errorf("--reason %q is none of %v", reason, reasons())}
+			return cli.UsageError(fmt.Errorf("--reason %q is none of %v", reason, reasons()))
 		}
 	}
 	return nil

@@ -2,41 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/daemon"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
-
-// The exit statuses.
-const (
-	exitFailed = 1 // at run time
-	exitUsage  = 2 // wrong configuration or command line
-)
-
-// usageError is a mistake in the command line.
-type usageError struct{ error }
-
-func (u usageError) Unwrap() error { return u.error }
-
-// exitStatus is 0 stopped as asked, 1 failed at run time, 2 wrong
-// configuration.
-func exitStatus(err error) int {
-	var usage usageError
-	var problems *config.Problems
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &usage), errors.As(err, &problems):
-		return exitUsage
-	}
-	return exitFailed
-}
 
 // newRoot returns the command with all its subcommands. stop ends a drain at
 // once.
@@ -55,7 +30,7 @@ func newRoot(stop context.Context) *cobra.Command {
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError(err) })
 	root.AddCommand(newRun(stop), newSetup(), newSubmit(), newEvents(), newCheck(), newStatus(), newCancel(), newNow(), newReplay(), newVersion())
 	for _, command := range root.Commands() {
 		if command.ValidArgsFunction == nil { // no argument is the name of a file
@@ -129,18 +104,18 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
 		hint = fmt.Sprintf("did you mean `worker %s`?", similar[0])
 	}
-	return usageError{fmt.Errorf("unknown command %q; %s", args[0], hint)}
+	return cli.UsageError(fmt.Errorf("unknown command %q; %s", args[0], hint))
 }
 
 // jobIDs takes so many arguments, each a job ID.
 func jobIDs(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := cobra.RangeArgs(least, most)(cmd, args); err != nil {
-			return usageError{err}
+			return cli.UsageError(err)
 		}
 		for _, arg := range args {
 			if _, err := job.ParseID(arg); err != nil {
-				return usageError{fmt.Errorf("%q: %w", arg, err)}
+				return cli.UsageError(fmt.Errorf("%q: %w", arg, err))
 			}
 		}
 		return nil
@@ -149,7 +124,7 @@ func jobIDs(least, most int) cobra.PositionalArgs {
 
 func noArguments(cmd *cobra.Command, args []string) error {
 	if err := cobra.NoArgs(cmd, args); err != nil {
-		return usageError{err}
+		return cli.UsageError(err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/fleet"
 	"github.com/jobferry/jobferry/internal/job"
@@ -46,7 +47,7 @@ func newStatus() *cobra.Command {
 	noFiles(cmd, "watch")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if o.watch < 0 {
-			return usageError{fmt.Errorf("--watch %v is negative", o.watch)}
+			return cli.UsageError(fmt.Errorf("--watch %v is negative", o.watch))
 		}
 		return withFleet(cmd, load, func(f *fleet.Fleet, p *progress) error {
 			query := func(ctx context.Context) (answer, error) { return statusOfAll(ctx, f) }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
@@ -63,7 +64,7 @@ func TestStatusOfOneJob(t *testing.T) {
 	w := newWorld(t)
 	_, _, err := w.run("", "status", "a")
 	require.ErrorContains(t, err, "job a: the broker holds nothing of the job")
-	require.Equal(t, 1, exitStatus(err))
+	require.Equal(t, 1, cli.ExitStatus(err))
 
 	submitted := time.Now().Add(-time.Minute)
 	w.arm(job.Job{

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/spf13/pflag"
 )
@@ -44,7 +45,7 @@ func (o *submitOptions) form(now time.Time) (submission, error) {
 	form := submission{Prefix: o.prefix, Bucket: o.bucket, Metadata: metadata, Deadline: deadline}
 	_, formErr := form.encode("any")
 	if err := errors.Join(metadataErr, deadlineErr, formErr); err != nil {
-		return submission{}, usageError{err}
+		return submission{}, cli.UsageError(err)
 	}
 	return form, nil
 }
@@ -89,7 +90,7 @@ func (s submission) checkAll(ids []string) error {
 	var problems []error
 	for _, id := range ids {
 		if _, err := s.encode(id); err != nil {
-			problems = append(problems, usageError{fmt.Errorf("%q: %w", id, err)})
+			problems = append(problems, cli.UsageError(fmt.Errorf("%q: %w", id, err)))
 		}
 	}
 	return errors.Join(problems...)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/stretchr/testify/require"
 )
 
@@ -30,7 +31,7 @@ func TestSubmitFromStandardInput(t *testing.T) {
 	w := newWorld(t)
 	stdout, stderr, err := w.run("one\n\n  two\r\nbad id\n{\"jobID\": \"json\"}\nthree", "submit")
 	require.EqualError(t, err, "2 jobs not submitted")
-	require.Equal(t, 1, exitStatus(err))
+	require.Equal(t, 1, cli.ExitStatus(err))
 	require.Equal(t, "submitted 3 jobs\n", stdout)
 	require.Contains(t, stderr, `"bad id": the job ID has ' ' at byte 4`)
 	require.Len(t, w.submissions(), 3, "nothing of a bad line is sent")
@@ -76,7 +77,7 @@ func TestSubmitRefusesWrongOptionsBeforeItSendsAnything(t *testing.T) {
 			continue
 		}
 		require.ErrorContains(t, err, problem)
-		require.Equal(t, 2, exitStatus(err), option)
+		require.Equal(t, 2, cli.ExitStatus(err), option)
 	}
 	require.Len(t, w.submissions(), 1)
 	_, _, err := w.run("", "submit", "--metadata=a=1", "--metadata=a=2", "one")
@@ -87,7 +88,7 @@ func TestABadArgumentIsAMistakeInTheCommandLine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	_, _, err := w.run("", "submit", "--metadata=novalue", "good", "bad/id", "bad id")
-	require.Equal(t, 2, exitStatus(err))
+	require.Equal(t, 2, cli.ExitStatus(err))
 	for _, problem := range []string{`--metadata "novalue"`, `"bad/id": the job ID has '/' at byte 4`, `"bad id": the job ID has ' ' at byte 4`} {
 		require.ErrorContains(t, err, problem)
 	}
@@ -112,7 +113,7 @@ func TestSubmitWithoutAStreamSaysWhatToDo(t *testing.T) {
 	require.NoError(t, err)
 	err = c.wait() // although more may come
 	require.ErrorContains(t, err, "there is no stream JOBS yet: run `worker setup`")
-	require.Equal(t, 1, exitStatus(err))
+	require.Equal(t, 1, cli.ExitStatus(err))
 	require.Equal(t, "submitted 0 jobs\n", c.out.String())
 	require.Empty(t, c.errs.String(), "it is said once, not for each ID")
 }

@@ -7,16 +7,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/cli"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/stretchr/testify/require"
 )
 
 func TestExitStatus(t *testing.T) {
 	t.Parallel()
-	require.Zero(t, exitStatus(nil))
-	require.Equal(t, 1, exitStatus(errors.New("x")))
-	require.Equal(t, 2, exitStatus(fmt.Errorf("wrapped: %w", &config.Problems{})))
-	require.Equal(t, 2, exitStatus(usageError{errors.New("x")}))
+	require.Zero(t, cli.ExitStatus(nil))
+	require.Equal(t, 1, cli.ExitStatus(errors.New("x")))
+	require.Equal(t, 2, cli.ExitStatus(fmt.Errorf("wrapped: %w", &config.Problems{})))
+	require.Equal(t, 2, cli.ExitStatus(cli.UsageError(errors.New("x"))))
 }
 
 func TestHelpShowsAnExampleOfEachCommand(t *testing.T) {
@@ -45,7 +46,7 @@ func TestWrongCommandLinesEndWithStatusTwo(t *testing.T) {
 	for _, args := range [][]string{{"run", "argument"}, {"run", "--nonsense"}, {"events", "--since", "soon"}, {"events", "--since=-1h"}, {"events", "--job", "a b"}, {"sumbit"}} {
 		root := newRoot(t.Context())
 		root.SetArgs(args)
-		require.Equal(t, 2, exitStatus(root.Execute()), args)
+		require.Equal(t, 2, cli.ExitStatus(root.Execute()), args)
 	}
 }
 
@@ -86,6 +87,6 @@ func TestSettingsOfACommandAreCheckedBeforeItConnects(t *testing.T) {
 	} {
 		root := newRoot(t.Context())
 		root.SetArgs(args)
-		require.Equal(t, 2, exitStatus(root.ExecuteContext(t.Context())), args)
+		require.Equal(t, 2, cli.ExitStatus(root.ExecuteContext(t.Context())), args)
 	}
 }
