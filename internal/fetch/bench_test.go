@@ -13,7 +13,7 @@ import (
 // jobs end with.
 func BenchmarkPoll(b *testing.B) {
 	for name, api := range map[string]fetchtest.Transport{
-		"running": fetchtest.Replies(http.StatusNotFound, ""),
+		"running": fetchtest.Replies(http.StatusNotFound, "{}"),
 		"file":    fetchtest.Answering(completed(`{"file":{"URL":"https://h/x?signature","contentType":"application/pdf","metadata":{"fileSizeBytes":1}}}`)),
 		"text":    fetchtest.Answering(completed(`"text"`)),
 	} {

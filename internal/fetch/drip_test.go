@@ -155,11 +155,11 @@ func TestAnAPIThatDripsIsGivenUp(t *testing.T) {
 		api  fetchtest.Transport
 		most time.Duration
 	}{
-		"text":               {drips(200, `{"status":"completed","result":"`+wide, 1, time.Second, "Content-Type", "application/json"), 2 * defaultRateWindow},
-		"object":             {drips(200, `{"status":"completed","result":{"text":"`+wide, 1, time.Second, "Content-Type", "application/json"), 2 * defaultRateWindow},
+		"text":               {drips(200, `{"jobID":"the-job","status":"completed","result":"`+wide, 1, time.Second, "Content-Type", "application/json"), 2 * defaultRateWindow},
+		"object":             {drips(200, `{"jobID":"the-job","status":"completed","result":{"text":"`+wide, 1, time.Second, "Content-Type", "application/json"), 2 * defaultRateWindow},
 		"binary":             {drips(200, wide, 1, time.Second, "Content-Type", "application/pdf"), 2 * defaultRateWindow},
 		"a foreign member":   {drips(200, `{"x":"`+wide, 1, time.Second, "Content-Type", "application/json"), 2 * defaultRateWindow},
-		"the first bytes":    {drips(200, `{"status":"`, 1, time.Second, "Content-Type", "application/json"), defaultRequestTimeout},
+		"the first bytes":    {drips(200, `{"jobID":"the-job","status":"`, 1, time.Second, "Content-Type", "application/json"), defaultRequestTimeout},
 		"a problem document": {drips(422, `{"title":"`, 1, time.Second), defaultRequestTimeout},
 		"not found":          {drips(404, `{"title":"`, 1, time.Second), defaultRequestTimeout},
 		"an error":           {drips(503, `{"title":"`, 1, time.Second), defaultRequestTimeout},

@@ -110,7 +110,7 @@ func openAll(ctx context.Context, c *Client) error {
 // The tests of this file look at the whole process and do not run in parallel.
 
 func TestEndlessAnswersAreNotHeld(t *testing.T) { //nolint:paralleltest // it measures the process
-	const done, json = `{"status":"completed",`, "application/json"
+	const done, json = `{"jobID":"the-job","status":"completed",`, "application/json"
 	for name, c := range map[string]struct {
 		first, pattern, contentType string
 		want                        job.Reason // empty: the job waits
@@ -128,9 +128,9 @@ func TestEndlessAnswersAreNotHeld(t *testing.T) { //nolint:paralleltest // it me
 		"a member name":              {done + `"`, "x", json, job.ReasonResultTooLarge},
 		"a number":                   {done + `"x":1`, "0", json, job.ReasonResultTooLarge},
 		"white space at the start":   {"", " \n", json, ""},
-		"white space after the end":  {`{"status":"running"}`, " ", json, ""},
-		"a status":                   {`{"status":"`, "x", json, ""},
-		"an error object":            {`{"status":"failed","error":{"title":"`, "x", json, ""},
+		"white space after the end":  {`{"jobID":"the-job","status":"running"}`, " ", json, ""},
+		"a status":                   {`{"jobID":"the-job","status":"`, "x", json, ""},
+		"an error object":            {`{"jobID":"the-job","status":"failed","error":{"title":"`, "x", json, ""},
 		"lists in lists":             {done + `"x":`, "[", json, ""},
 		"lists in lists of a result": {done + `"result":{"a":`, "[", json, job.ReasonResultInvalid},
 		"HTML":                       {"<html>", "x", "text/html", ""},
@@ -167,7 +167,7 @@ func (m *manyFiles) Read(b []byte) (int, error) {
 func TestFilesWithoutEndAreNotHeld(t *testing.T) { //nolint:paralleltest // it measures the process
 	const mostFiles = 40 * fetchtest.Mebibyte
 	files := &manyFiles{}
-	body := io.MultiReader(strings.NewReader(`{"status":"completed","result":{"files":[`), files)
+	body := io.MultiReader(strings.NewReader(`{"jobID":"the-job","status":"completed","result":{"files":[`), files)
 	watch := &heapWatch{Reader: body, peak: &atomic.Uint64{}, read: &atomic.Int64{}}
 	client := offline(t, func(*http.Request) (*http.Response, error) {
 		return fetchtest.Respond(http.StatusOK, watch, "Content-Type", "application/json"), nil
@@ -189,7 +189,7 @@ func TestEndlessErrorsAreNotHeld(t *testing.T) { //nolint:paralleltest // it mea
 			_ = hold(t, code, endless(`{"title":"`, "x"), "application/problem+json", call)
 		}
 	}
-	err := hold(t, http.StatusOK, endless(`{"status":"`, "x"), "application/json", statusOf)
+	err := hold(t, http.StatusOK, endless(`{"jobID":"the-job","status":"`, "x"), "application/json", statusOf)
 	fetchtest.RequireUnavailable(t, err)
 	for _, code := range []int{200, 400, 500} {
 		_ = hold(t, code, endless(`{"accessToken":"`, "x"), "application/json", func(ctx context.Context, c *Client) error {
@@ -219,7 +219,7 @@ func compressed(t *testing.T, first string, size int64) []byte {
 // nothing is decoded. The API's answers may be encoded, and their limits are
 // those of what comes out.
 func TestACompressedBombIsNotHeld(t *testing.T) { //nolint:paralleltest // it measures the process
-	bomb := compressed(t, `{"status":"completed","result":"`, 3*testMostResult)
+	bomb := compressed(t, `{"jobID":"the-job","status":"completed","result":"`, 3*testMostResult)
 	host := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Set("Content-Type", "application/json")

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/jobferry/jobferry/internal/fetch/answer"
@@ -27,8 +28,9 @@ func (c *Client) poll(ctx context.Context, id job.ID, file int) (job.Answer, err
 	if err != nil {
 		return job.Answer{}, err
 	}
-	if r.StatusCode == http.StatusOK {
-		return c.answers.Read(r, file)
+	switch r.StatusCode {
+	case http.StatusOK, http.StatusNonAuthoritativeInfo: // the latter is a 200 that a proxy has changed
+		return c.answers.Read(r, id, file)
 	}
 	return withoutResult(r)
 }
@@ -41,20 +43,34 @@ func withoutResult(r *watchdog.Response) (job.Answer, error) {
 	if err != nil && r.Interrupted() {
 		return job.Answer{}, answer.Classify(err)
 	}
-	switch r.StatusCode {
-	case http.StatusNotFound:
+	problem := answer.IsProblem(r.Header, body)
+	switch code := r.StatusCode; {
+	case code == http.StatusNoContent, code == http.StatusNotFound && answer.IsObject(body):
 		return job.Answer{Verdict: job.Running, RetryAfter: answer.RetryAfter(r.Header, body)}, nil
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		return job.Answer{}, answer.Rejected(r, job.ReasonAPIRejected, body)
-	case http.StatusGone:
+	case code == http.StatusPaymentRequired, code == http.StatusForbidden && problem:
+		return job.Answer{}, answer.Forbidden(r, body)
+	case code == http.StatusGone && problem:
 		return job.Answer{}, answer.Rejected(r, job.ReasonJobExpired, body)
+	case isRejection(code) && problem:
+		return job.Answer{}, answer.Rejected(r, job.ReasonAPIRejected, body)
+	case isRejection(code), code == http.StatusForbidden, code == http.StatusNotFound, code == http.StatusGone:
+		return job.Answer{}, answer.NotTheAPI(r, "without a problem document")
 	}
 	return job.Answer{}, answer.Unavailable(r, body)
 }
 
-// Status asks for a job's status: Unknown if the API does not know the job.
-// Everything else that tells nothing about the job, 410 and a status that is
-// not known included, is a [job.Error] of class unavailable.
+// isRejection reports whether a code with a problem document ends the job.
+func isRejection(code int) bool {
+	switch code {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
+
+// Status asks for a job's status: Unknown if the API does not know the job. A
+// status that is not known is Running. A 410 is a permanent [job.Error]; everything
+// else that tells nothing about the job is one of class unavailable.
 func (c *Client) Status(ctx context.Context, id job.ID) (job.Verdict, error) {
 	r, err := c.call(ctx, endpointStatus, "jobs", string(id), "status")
 	if err != nil {
@@ -65,25 +81,39 @@ func (c *Client) Status(ctx context.Context, id job.ID) (job.Verdict, error) {
 	if err != nil {
 		return "", answer.During("read the job's status", err)
 	}
-	switch r.StatusCode {
-	case http.StatusNotFound:
+	switch code := r.StatusCode; {
+	case code == http.StatusNotFound && answer.IsObject(body):
 		return job.Unknown, nil
-	case http.StatusOK:
+	case code == http.StatusNotFound:
+		return "", answer.NotTheAPI(r, "without JSON")
+	case code == http.StatusGone && answer.IsProblem(r.Header, body):
+		return "", answer.Rejected(r, job.ReasonJobExpired, body)
+	case code == http.StatusOK, code == http.StatusNonAuthoritativeInfo:
 		return answer.ParseStatus(body)
 	}
 	return "", answer.Unavailable(r, body)
 }
 
 // Probe makes one request that shows whether the API answers and takes the
-// credentials. If not, it returns a [job.Error]: refused, throttled or unavailable.
+// credentials: only its own 404, in JSON, shows that. Otherwise it returns a
+// [job.Error]: refused, throttled or unavailable.
 func (c *Client) Probe(ctx context.Context) error {
 	r, err := c.call(ctx, endpointStatus, "jobs", noJob, "status")
 	if err != nil {
 		return err
 	}
 	defer r.Drain()
-	if r.StatusCode == http.StatusTooManyRequests || r.StatusCode >= http.StatusInternalServerError {
-		return answer.Unavailable(r, nil)
+	body, err := r.ReadPrefix(answer.MaxProblem)
+	switch {
+	case err != nil:
+		return answer.During("read the job API's answer", err)
+	case r.StatusCode == http.StatusNotFound && answer.IsObject(body),
+		isRejection(r.StatusCode) && answer.IsProblem(r.Header, body), r.StatusCode == http.StatusGone && answer.IsProblem(r.Header, body):
+		return nil
+	case r.StatusCode == http.StatusNotFound:
+		return answer.NotTheAPI(r, "without JSON; is NITRO_API_URL right")
+	case answer.IsProblem(r.Header, body) && (r.StatusCode == http.StatusForbidden || r.StatusCode == http.StatusPaymentRequired):
+		return &job.Error{Class: job.ClassRefused, By: job.API, Err: fmt.Errorf("the job API answers %d to every job; is the account in order", r.StatusCode)}
 	}
-	return nil
+	return answer.Unavailable(r, body)
 }

@@ -27,6 +27,7 @@ func TestPollAsksForTheJob(t *testing.T) {
 	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte("{}"))
 	})
 	for base, want := range map[string]string{api.URL: "/jobs/" + string(fetchtest.ID), api.URL + "/v1/": "/v1/jobs/" + string(fetchtest.ID)} {
 		answer, err := newClient(t, base).Poll(t.Context(), fetchtest.ID)
@@ -43,7 +44,7 @@ func TestPollAsksForTheJob(t *testing.T) {
 func TestPollByStatusCode(t *testing.T) {
 	t.Parallel()
 	const problem = `{"type":"https://h/errors?token=hunter2#x","title":"No","status":1,"detail":"see /f?signature=hunter2","instance":"/p?x","extensions":{"retry_after":3}}`
-	for _, code := range []int{400, 403, 413, 422} {
+	for _, code := range []int{400, 413, 422} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			t.Parallel()
 			_, err := offline(t, fetchtest.Replies(code, problem), nil).Poll(t.Context(), fetchtest.ID)
@@ -51,11 +52,15 @@ func TestPollByStatusCode(t *testing.T) {
 			require.Equal(t, &job.Problem{Type: "https://h/errors", Title: "No", Status: code, Detail: "see /f", Instance: "/p"}, failure.Problem)
 		})
 	}
-	_, err := offline(t, fetchtest.Replies(410, "<html>"), nil).Poll(t.Context(), fetchtest.ID)
+	_, err := offline(t, fetchtest.Replies(410, `{}`, "Content-Type", "application/problem+json"), nil).Poll(t.Context(), fetchtest.ID)
 	failure := fetchtest.RequireReason(t, err, job.ReasonJobExpired)
 	require.Equal(t, &job.Problem{Title: "Gone", Status: 410}, failure.Problem)
+	for _, code := range []int{402, 403} {
+		_, err := offline(t, fetchtest.Replies(code, problem), nil).Poll(t.Context(), fetchtest.ID)
+		require.Equal(t, job.ClassForbidden, job.ClassOf(err), "what else the API answers tells whose it is")
+	}
 
-	for _, code := range []int{201, 204, 206, 300, 301, 304, 307, 402, 405, 408, 409, 418, 429, 500, 502, 503, 504, 599} {
+	for _, code := range []int{201, 206, 300, 301, 304, 307, 405, 408, 409, 418, 429, 500, 502, 503, 504, 599} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			t.Parallel()
 			_, err := offline(t, fetchtest.Replies(code, problem, "Location", "https://elsewhere.test/?signature=1"), nil).Poll(t.Context(), fetchtest.ID)
@@ -72,7 +77,7 @@ func TestPollByStatusCode(t *testing.T) {
 
 func TestPollByContentType(t *testing.T) {
 	t.Parallel()
-	const body = `{"status":"completed","result":"x"}`
+	const body = `{"jobID":"the-job","status":"completed","result":"x"}`
 	kind := func(contentType, body string) (job.Kind, error) {
 		answer, err := offline(t, fetchtest.Replies(200, body, "Content-Type", contentType), nil).Poll(t.Context(), fetchtest.ID)
 		if err == nil {
@@ -80,7 +85,10 @@ func TestPollByContentType(t *testing.T) {
 		}
 		return answer.Kind, err
 	}
-	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/hal+json", "text/json", "application/json; =", ""} {
+	for _, contentType := range []string{
+		"application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/hal+json", "text/json", "application/json; =", "",
+		"application/pdf", "application/octet-stream", "text/plain", "image/png", "text/html",
+	} {
 		t.Run(contentType, func(t *testing.T) {
 			t.Parallel()
 			got, err := kind(contentType, body)
@@ -88,16 +96,18 @@ func TestPollByContentType(t *testing.T) {
 			require.Equal(t, job.KindText, got, contentType)
 		})
 	}
-	for _, contentType := range []string{"application/pdf", "application/octet-stream", "text/plain", "image/png", "application/jsonx"} {
-		t.Run(contentType, func(t *testing.T) {
+	for _, contentType := range []string{"application/pdf", "application/octet-stream", "image/png", "application/zip", "application/msword"} {
+		t.Run(contentType+" of bytes", func(t *testing.T) {
 			t.Parallel()
-			got, err := kind(contentType, body)
+			got, err := kind(contentType, "\x01\x02\x03")
 			require.NoError(t, err, contentType)
 			require.Equal(t, job.KindBinary, got, contentType)
 		})
 	}
 	for contentType, body := range map[string]string{
-		"text/html": body, "text/html; charset=utf-8": "<html>", "application/xhtml+xml": "<html/>", "": " <!DOCTYPE html><html>", "application/json": "<html>",
+		"text/html; charset=utf-8": "<html>", "application/xhtml+xml": "<html/>", "": " <!DOCTYPE html><html>", "application/json": "<html>",
+		"text/plain": "OK", "application/octet-stream": "<html>", "application/pdf": "<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>",
+		"application/xml": "<a/>", "image/png": "", "application/zip": `[]`, "text/csv": "a,b", "application/rtf": `{"error": "rate limited"}`,
 	} {
 		t.Run(contentType+" "+body, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +157,7 @@ func TestPollGivesUpOnAnAPIThatHangs(t *testing.T) {
 		return nil, req.Context().Err()
 	}
 	hangInBody := func(req *http.Request) (*http.Response, error) {
-		body := &part{ctx: req.Context(), data: strings.NewReader(`{"status":`), end: errStall}
+		body := &part{ctx: req.Context(), data: strings.NewReader(`{"jobID":"the-job","status":`), end: errStall}
 		return fetchtest.Respond(200, body, "Content-Type", "application/json"), nil
 	}
 	for _, api := range []fetchtest.Transport{hang, hangInBody} {
@@ -229,11 +239,12 @@ func TestPayloadEndsWithTheContextOfItsPoll(t *testing.T) {
 func TestPollsShareAConnection(t *testing.T) {
 	t.Parallel()
 	var connections atomic.Int32
-	bodies := []string{`{"status":"running"}`, completed(`"x"`), completed(`{"file":{"URL":"https://h/x"}}`), object(`"status":"running"`, padding)}
+	bodies := []string{`{"jobID":"the-job","status":"running"}`, completed(`"x"`), completed(`{"file":{"URL":"https://h/x"}}`), object(`"status":"running"`, padding)}
 	var n atomic.Int32
 	api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		if i := int(n.Add(1)); i%2 == 0 {
 			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte("{}"))
 		} else {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(bodies[i/2%len(bodies)]))
@@ -263,8 +274,8 @@ func TestStatus(t *testing.T) {
 		return offline(t, fetchtest.Replies(code, body), nil).Status(t.Context(), fetchtest.ID)
 	}
 	for body, want := range map[string]job.Verdict{
-		`{"status":"running","progress":0.5}`: job.Running, `{"status":"completed"}`: job.Completed,
-		`{"status":"failed"}`: job.Failed, `{"status":"canceled"}`: job.Canceled,
+		`{"jobID":"the-job","status":"running","progress":0.5}`: job.Running, `{"jobID":"the-job","status":"completed"}`: job.Completed,
+		`{"jobID":"the-job","status":"failed"}`: job.Failed, `{"jobID":"the-job","status":"canceled"}`: job.Canceled,
 	} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
@@ -273,21 +284,21 @@ func TestStatus(t *testing.T) {
 			require.Equal(t, want, got, body)
 		})
 	}
-	got, err := status(404, "")
+	got, err := status(404, "{}")
 	require.NoError(t, err)
 	require.Equal(t, job.Unknown, got)
 
-	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"status":null}`, `{"status":7}`, `{"status":"comp`, `{"status":"queued"}`} {
+	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"jobID":"the-job","status":null}`, `{"jobID":"the-job","status":7}`, `{"jobID":"the-job","status":"comp`} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
 			_, err := status(200, body)
 			fetchtest.RequireUnavailable(t, err)
 		})
 	}
-	for _, code := range []int{204, 302, 400, 403, 408, 410, 422, 429, 500, 503} {
+	for _, code := range []int{204, 302, 400, 403, 408, 422, 429, 500, 503} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			t.Parallel()
-			_, err := status(code, `{"status":"completed"}`)
+			_, err := status(code, `{"jobID":"the-job","status":"completed"}`)
 			require.Equal(t, code == 429, fetchtest.RequireUnavailable(t, err).Class == job.ClassThrottled)
 		})
 	}
@@ -295,16 +306,20 @@ func TestStatus(t *testing.T) {
 
 func TestProbe(t *testing.T) {
 	t.Parallel()
-	for _, code := range []int{200, 302, 400, 403, 404, 410, 418} {
-		require.NoError(t, offline(t, fetchtest.Replies(code, ""), nil).Probe(t.Context()), code)
+	const problem = `{"title": "x", "status": 1}`
+	for _, code := range []int{400, 404, 410, 422} {
+		require.NoError(t, offline(t, fetchtest.Replies(code, problem), nil).Probe(t.Context()), code)
 	}
-	for _, code := range []int{429, 500, 502, 503} {
+	for _, code := range []int{402, 403} {
+		require.True(t, job.IsRefused(offline(t, fetchtest.Replies(code, problem), nil).Probe(t.Context())), code)
+	}
+	for _, code := range []int{200, 302, 400, 403, 404, 410, 418, 429, 500, 502, 503} { // of a gateway
 		fetchtest.RequireUnavailable(t, offline(t, fetchtest.Replies(code, ""), nil).Probe(t.Context()))
 	}
 	fetchtest.RequireUnavailable(t, offline(t, breaks(errors.New("no route")), nil).Probe(t.Context()))
 	require.True(t, job.IsRefused(offline(t, fetchtest.Replies(401, ""), nil).Probe(t.Context())))
 
-	asked := script(fetchtest.Replies(404, ""))
+	asked := script(fetchtest.Replies(404, "{}"))
 	require.NoError(t, offline(t, asked.RoundTrip, nil).Probe(t.Context()))
 	require.Equal(t, "/jobs/00000000-0000-0000-0000-000000000000/status", asked.seen()[0].URL.Path)
 }
@@ -324,7 +339,7 @@ func TestPollWithATokenThatIsRefused(t *testing.T) {
 		write(t, file, "new\n")
 		return fetchtest.Respond(401, strings.NewReader("")), nil
 	}
-	asked = script(fresh, fetchtest.Replies(404, ""))
+	asked = script(fresh, fetchtest.Replies(404, "{}"))
 	fromFile := func(c *Config) { c.Token = auth.FileCredential(file) }
 	_, err = offline(t, asked.RoundTrip, nil, fromFile).Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
@@ -349,7 +364,7 @@ func (u *fading) Reread() (secret.String, error) {
 // FuzzStatus: an answer of the status endpoint is one of four verdicts, or the
 // job waits.
 func FuzzStatus(f *testing.F) {
-	for _, seed := range []string{`{"status":"completed"}`, `{"status":"Completed"}`, `{"status":null}`, `{"status":7}`, `{}`, ``, `[]`, `{"STATUS":"failed"}`} {
+	for _, seed := range []string{`{"jobID":"the-job","status":"completed"}`, `{"jobID":"the-job","status":"Completed"}`, `{"jobID":"the-job","status":null}`, `{"jobID":"the-job","status":7}`, `{}`, ``, `[]`, `{"STATUS":"failed"}`} {
 		f.Add([]byte(seed), 200)
 		f.Add([]byte(seed), 404)
 	}

@@ -123,10 +123,10 @@ func TestManyPollsAndDownloadsAtOnce(t *testing.T) {
 			_, _ = io.WriteString(w, text(id))
 		case strings.HasSuffix(id, "1"):
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+server.URL+`/files/`+id+`"}}`))
+			_, _ = io.WriteString(w, strings.Replace(completed(`{"file":{"URL":"`+server.URL+`/files/`+id+`"}}`), "the-job", id, 1))
 		default:
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(w, completed(`"`+text(id)+`"`))
+			_, _ = io.WriteString(w, strings.Replace(completed(`"`+text(id)+`"`), "the-job", id, 1))
 		}
 	})
 	client := newClient(t, server.URL)

@@ -295,8 +295,8 @@ func TestRenewalThatBringsNoURL(t *testing.T) {
 		return fetchtest.Replies(200, body, "Content-Type", "application/json")
 	}
 	for name, api := range map[string]fetchtest.Transport{
-		"running":      fetchtest.Replies(404, ""),
-		"canceled":     asJSON(`{"status":"canceled"}`),
+		"running":      fetchtest.Replies(404, "{}"),
+		"canceled":     asJSON(`{"jobID":"the-job","status":"canceled"}`),
 		"text":         asJSON(completed(`"x"`)),
 		"delivered":    asJSON(completed(`{"file":{"URL":null}}`)),
 		"no files":     asJSON(completed(`{"files":[]}`)),
@@ -312,9 +312,9 @@ func TestRenewalThatBringsNoURL(t *testing.T) {
 		})
 	}
 	for reason, api := range map[job.Reason]fetchtest.Transport{
-		job.ReasonJobExpired:    fetchtest.Replies(410, ""),
-		job.ReasonAPIRejected:   fetchtest.Replies(403, ""),
-		job.ReasonResultInvalid: asJSON(completed(`{"file":{}}`)),
+		job.ReasonJobExpired:    fetchtest.Replies(410, `{"title":"Gone","status":410}`),
+		job.ReasonAPIRejected:   fetchtest.Replies(422, `{"title":"No","status":422}`),
+		job.ReasonResultInvalid: asJSON(completed(`{"file":7}`)),
 		job.ReasonResultBlocked: asJSON(completed(`{"file":{"URL":"https://evil.test/?signature=1"}}`)),
 	} {
 		t.Run(string(reason), func(t *testing.T) {

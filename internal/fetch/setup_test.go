@@ -85,7 +85,9 @@ func contents(t testing.TB, answer job.Answer) string {
 }
 
 // object is a JSON object of these members.
-func object(members ...string) string { return "{" + strings.Join(members, ", ") + "}" }
+func object(members ...string) string {
+	return `{"jobID": "` + string(fetchtest.ID) + `", ` + strings.Join(members, ", ") + "}"
+}
 
 func completed(result string) string { return object(`"status":"completed"`, `"result":`+result) }
 

@@ -23,9 +23,9 @@ func TestSourcesKeepToTheirContract(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			switch {
 			case strings.HasSuffix(r.URL.Path, "/text"):
-				_, _ = w.Write([]byte(`{"status": "completed", "result": "` + content + `"}`))
+				_, _ = w.Write([]byte(`{"jobID":"text","status": "completed", "result": "` + content + `"}`))
 			case strings.HasSuffix(r.URL.Path, "/json"):
-				_, _ = w.Write([]byte(`{"result": {"x": "` + content + `"}, "status": "completed"}`))
+				_, _ = w.Write([]byte(`{"jobID": "json", "result": {"x": "` + content + `"}, "status": "completed"}`))
 			case strings.HasSuffix(r.URL.Path, "/chunked"):
 				w.Header().Set("Content-Type", "text/csv")
 				_, _ = w.Write([]byte(content[:1]))

@@ -40,7 +40,7 @@ func tokenAPI(token, jobs fetchtest.Transport) fetchtest.Transport {
 func TestTokenByClientCredentials(t *testing.T) {
 	t.Parallel()
 	tokens := script(fetchtest.Replies(200, `{"accessToken":"T1","tokenType":"Bearer","expiresIn":86400}`))
-	jobs := script(fetchtest.Replies(404, ""))
+	jobs := script(fetchtest.Replies(404, "{}"))
 	client := offline(t, tokenAPI(tokens.RoundTrip, jobs.RoundTrip), nil, clientCredentials)
 	for range 3 {
 		_, err := client.Poll(t.Context(), fetchtest.ID)
@@ -73,7 +73,7 @@ func TestTokenIsRenewedInTime(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			tokens := script(fetchtest.Replies(200, answer))
-			client := offline(t, tokenAPI(tokens.RoundTrip, fetchtest.Replies(404, "")), nil, clientCredentials)
+			client := offline(t, tokenAPI(tokens.RoundTrip, fetchtest.Replies(404, "{}")), nil, clientCredentials)
 			ask := func() int {
 				_, err := client.Poll(t.Context(), fetchtest.ID)
 				require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestTokenIsRenewedInTime(t *testing.T) {
 func TestTokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 	t.Parallel()
 	tokens := script(fetchtest.Replies(200, `{"accessToken":"T1"}`), fetchtest.Replies(200, `{"accessToken":"T2"}`))
-	jobs := script(fetchtest.Replies(404, ""), fetchtest.Replies(401, ""), fetchtest.Replies(404, ""))
+	jobs := script(fetchtest.Replies(404, "{}"), fetchtest.Replies(401, ""), fetchtest.Replies(404, "{}"))
 	client := offline(t, tokenAPI(tokens.RoundTrip, jobs.RoundTrip), nil, clientCredentials)
 	for range 2 {
 		_, err := client.Poll(t.Context(), fetchtest.ID)
@@ -170,7 +170,7 @@ func TestTokenSecretIsReadForEachFetch(t *testing.T) {
 	path := t.TempDir() + "/secret"
 	write(t, path, "first")
 	tokens := script(fetchtest.Replies(401, ""), fetchtest.Replies(200, `{"accessToken":"T"}`))
-	client := offline(t, tokenAPI(tokens.RoundTrip, fetchtest.Replies(404, "")), nil, func(c *Config) {
+	client := offline(t, tokenAPI(tokens.RoundTrip, fetchtest.Replies(404, "{}")), nil, func(c *Config) {
 		clientCredentials(c)
 		c.ClientSecret = auth.FileCredential(path)
 	})

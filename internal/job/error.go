@@ -55,6 +55,8 @@ const (
 	ClassWrongLength               // a download disagrees with its own length: the job waits, a few times
 	ClassRefused                   // By refuses every job alike: all work on it pauses
 	ClassNotCompleted              // the API says that the job is not completed: see Answer
+	ClassNotReady                  // the API says completed, and the result is not there: the job waits, a few times
+	ClassForbidden                 // the API refuses this job, or all of them: what else it answers tells
 	ClassPermanent                 // trying again changes nothing: the job has failed, with Reason
 )
 
@@ -64,6 +66,7 @@ type Dependency string
 // The dependencies.
 const (
 	API      Dependency = "api"
+	Gateway  Dependency = "gateway" // whoever answers in the API's place: a firewall, a load balancer, a cache
 	FileHost Dependency = "file_host"
 	Store    Dependency = "store"
 )
@@ -144,7 +147,7 @@ func IsRefused(err error) bool { return ClassOf(err) == ClassRefused }
 // for the job.
 func (e *Error) Waits() bool {
 	switch e.Class {
-	case ClassUnavailable, ClassThrottled, ClassNoRoom, ClassWrongLength:
+	case ClassUnavailable, ClassThrottled, ClassNoRoom, ClassWrongLength, ClassNotReady, ClassForbidden:
 		return true
 	default:
 		return false

@@ -38,6 +38,15 @@ func First(declared ...string) string {
 	return unknown
 }
 
+// IsDocument reports whether a media type is one that a conversion of documents
+// makes, as bytes and not as text: PDF, images, Office, archives, or any bytes.
+func IsDocument(contentType string) bool {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	_, known := extensions[mediaType]
+	textual := strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "json") || strings.HasSuffix(mediaType, "xml") && mediaType != "image/svg+xml"
+	return mediaType == unknown || strings.HasPrefix(mediaType, "image/") || known && !textual
+}
+
 // form is type/subtype in the tokens of RFC 6838, section 4.2.
 var form = regexp.MustCompile(`^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$`)
 

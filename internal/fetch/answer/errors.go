@@ -34,6 +34,15 @@ func During(what string, err error) error {
 	return &prefixed
 }
 
+// NotTheAPI is the error of an answer that somebody else gives in the API's place:
+// a firewall, a load balancer, a maintenance page. It says nothing about the job.
+func NotTheAPI(resp *watchdog.Response, what string) error {
+	return &job.Error{
+		By: job.Gateway, RetryAfter: RetryAfter(resp.Header, nil),
+		Err: fmt.Errorf("the job API's address answers %d %s, which is not the API's own answer; see what stands between", resp.StatusCode, what),
+	}
+}
+
 // Unavailable is the error of a status code that says something about the API and
 // nothing about the job. A redirect most likely means a wrong base URL; it is not
 // followed because the token would go with it.
@@ -53,10 +62,21 @@ func ClassOf(status int) job.Class {
 	return job.ClassUnavailable
 }
 
+// Forbidden is the error of a status code by which the API refuses a job, or all of
+// them.
+func Forbidden(resp *watchdog.Response, body []byte) error {
+	return &job.Error{
+		Class: job.ClassForbidden, By: job.API, Reason: job.ReasonAPIRejected,
+		Problem: statusProblem(resp.StatusCode, body), RetryAfter: RetryAfter(resp.Header, body),
+		Err: fmt.Errorf("the job API answers %d", resp.StatusCode),
+	}
+}
+
 // Rejected is the error of a status code that ends the job.
 func Rejected(resp *watchdog.Response, reason job.Reason, body []byte) error {
 	return &job.Error{
 		Class:   job.ClassPermanent,
+		By:      job.API,
 		Reason:  reason,
 		Problem: statusProblem(resp.StatusCode, body),
 		Err:     fmt.Errorf("the job API answers %d", resp.StatusCode),
@@ -66,6 +86,12 @@ func Rejected(resp *watchdog.Response, reason job.Reason, body []byte) error {
 // unreadable is the error of an answer that cannot be read to its end: cut short,
 // or not JSON. The next poll asks for it again.
 func unreadable(err error) error { return During("read the job API's answer", err) }
+
+// notReady is the error of a completed job whose result is not there yet. answer is
+// what the job comes to if it stays so: without a kind, the result is invalid.
+func notReady(answer job.Answer, format string, args ...any) *job.Error {
+	return &job.Error{Class: job.ClassNotReady, By: job.API, Reason: job.ReasonResultInvalid, Answer: &answer, Err: fmt.Errorf(format, args...)}
+}
 
 // invalid is the error of a completed result that has no known shape. The next
 // poll would bring the same one.

@@ -162,7 +162,7 @@ func (f *filesReader) fail(failure error) {
 // or an extraction may well have.
 func (f *filesReader) conclude() result {
 	if f.result.kind == "" && f.result.failure == nil {
-		f.fail(invalid("the result's file is null"))
+		f.fail(notReady(job.Answer{}, "the job is completed and its file is null"))
 	}
 	delivered := len(f.result.files) > 0
 	for _, file := range f.result.files {
@@ -193,8 +193,11 @@ func parseFile(raw []byte, n int) (job.File, error) {
 		return file, nil
 	}
 	url := text(info.URL)
-	if url == "" {
-		return job.File{}, invalid("file %d of the result has no URL", n)
+	switch {
+	case url == "" && (len(info.URL) == 0 || string(info.URL) == `""`):
+		return job.File{}, notReady(job.Answer{}, "the job is completed and file %d of its result has no URL", n)
+	case url == "":
+		return job.File{}, invalid("the URL of file %d of the result is not a text", n)
 	}
 	file.URL, file.Ext = secret.New(url), mediatype.ExtOfURL(url)
 	return file, nil

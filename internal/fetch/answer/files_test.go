@@ -11,7 +11,7 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 )
 
-func completed(result string) string { return `{"status":"completed","result":` + result + `}` }
+func completed(result string) string { return `{"jobID":"the-job","status":"completed","result":` + result + `}` }
 
 func TestResultOfOneFile(t *testing.T) {
 	t.Parallel()
@@ -39,7 +39,6 @@ func TestResultThatWasDeliveredElsewhere(t *testing.T) {
 		`{"file":{"URL":null}}`:                               job.KindDelivered,
 		`{"files":[{"URL":null},{"URL":null,"metadata":{}}]}`: job.KindDelivered,
 		`{"files":[{"URL":null},{"URL":"https://h/2"}]}`:      job.KindFiles,
-		`{"files":[]}`: job.KindFiles,
 	} {
 		t.Run(result, func(t *testing.T) {
 			t.Parallel()
@@ -54,9 +53,9 @@ func TestResultThatWasDeliveredElsewhere(t *testing.T) {
 func TestResultOfFilesThatIsMalformed(t *testing.T) {
 	t.Parallel()
 	for _, result := range []string{
-		`{"file":null}`, `{"file":"https://h/x"}`, `{"file":[{"URL":"https://h/x"}]}`, `{"file":{}}`, `{"file":{"URL":""}}`,
+		`{"file":"https://h/x"}`, `{"file":[{"URL":"https://h/x"}]}`,
 		`{"file":{"URL":7}}`, `{"file":{"URL":{}}}`, `{"file":{"URL":false}}`, `{"files":{"URL":"https://h/x"}}`, `{"files":"x"}`,
-		`{"files":[null]}`, `{"files":[{"URL":"https://h/x"},{}]}`, `{"files":[[]]}`, `{"files":null}`, `{"tables":[],"file":7}`,
+		`{"files":[null]}`, `{"files":[[]]}`, `{"tables":[],"file":7}`,
 		`{"file":{"URL":"https://h/x"},"files":[]}`, `{"file":{"URL":"https://h/1"},"file":{"URL":"https://h/2"}}`,
 		`{"file":{"URL":"https://h/x","padding":"` + strings.Repeat("x", maxFileBytes) + `"}}`,
 	} {
@@ -66,11 +65,37 @@ func TestResultOfFilesThatIsMalformed(t *testing.T) {
 			fetchtest.RequireReason(t, err, job.ReasonResultInvalid)
 
 			// What is wrong with a result counts only if the job is completed.
-			answer, err := readJSON(t, `{"result":`+result+`,"status":"running"}`)
+			answer, err := readJSON(t, `{"jobID":"the-job","result":`+result+`,"status":"running"}`)
 			require.NoError(t, err, result)
 			require.Equal(t, job.Running, answer.Verdict)
 		})
 	}
+}
+
+// TestResultThatIsNotThereYet: some APIs say completed a moment before.
+func TestResultThatIsNotThereYet(t *testing.T) {
+	t.Parallel()
+	for _, result := range []string{
+		`null`, `{"file":null}`, `{"files":null}`, `{"file":{}}`, `{"file":{"URL":""}}`, `{"files":[{"URL":"https://h/x"},{}]}`, `{"files":[]}`,
+	} {
+		t.Run(result, func(t *testing.T) {
+			t.Parallel()
+			_, err := readJSON(t, completed(result))
+			requireNotReady(t, err, result == `{"files":[]}`)
+		})
+	}
+	_, err := readJSON(t, object(`"status":"completed"`))
+	requireNotReady(t, err, false)
+}
+
+// requireNotReady checks that the job waits, and that only an empty list is a
+// result if it stays so.
+func requireNotReady(t *testing.T, err error, empty bool) {
+	t.Helper()
+	var known *job.Error
+	require.ErrorAs(t, err, &known)
+	require.Equal(t, job.ClassNotReady, known.Class)
+	require.Equal(t, empty, known.Answer.Kind == job.KindFiles)
 }
 
 func TestMetadataIsNoReasonToLoseAFile(t *testing.T) {

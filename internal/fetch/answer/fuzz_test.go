@@ -53,11 +53,11 @@ func outcomeOf(t *testing.T, body io.Reader) outcome {
 // streamed, because padding makes it too large for that.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{
-		`{"status":"completed","result":"text \u00e9 \ud83d\ude00"}`, `{"result":{"tables":[1,2]},"status":"completed"}`,
-		`{"status":"completed","result":{"file":{"URL":"https://h/x"}}}`, `{"status":"completed","result":{"files":[{"URL":null},{"URL":"x"}]}}`,
-		`{"status":"failed","error":{"type":"T"}}`, `{"result":"x","status":"canceled"}`, `{"status":"running"}`, `{"status":"completed","result":[]}`,
-		`{"status":"completed","result":"x","result":"y"}`, `{"status":"completed","status":"running","result":{}}`, `{"status":"completed","result":"x"`,
-		`{}`, `[]`, ``, `{"status":"completed","result":{"a":[[[[]]]],"fields":1,"averageConfidence":2}} `, `{"status":"completed","result":{"file":7}}`,
+		`{"jobID":"the-job","status":"completed","result":"text \u00e9 \ud83d\ude00"}`, `{"jobID":"the-job","result":{"tables":[1,2]},"status":"completed"}`,
+		`{"jobID":"the-job","status":"completed","result":{"file":{"URL":"https://h/x"}}}`, `{"jobID":"the-job","status":"completed","result":{"files":[{"URL":null},{"URL":"x"}]}}`,
+		`{"jobID":"the-job","status":"failed","error":{"type":"T"}}`, `{"jobID":"the-job","result":"x","status":"canceled"}`, `{"jobID":"the-job","status":"running"}`, `{"jobID":"the-job","status":"completed","result":[]}`,
+		`{"jobID":"the-job","status":"completed","result":"x","result":"y"}`, `{"jobID":"the-job","status":"completed","status":"running","result":{}}`, `{"jobID":"the-job","status":"completed","result":"x"`,
+		`{}`, `[]`, ``, `{"jobID":"the-job","status":"completed","result":{"a":[[[[]]]],"fields":1,"averageConfidence":2}} `, `{"jobID":"the-job","status":"completed","result":{"file":7}}`,
 	} {
 		f.Add(body)
 	}

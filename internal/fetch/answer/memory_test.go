@@ -57,7 +57,7 @@ func smallReader() *Reader {
 
 // answerOf is an answer with a list of so many signed files.
 func answerOf(list, count int) io.Reader {
-	return io.MultiReader(strings.NewReader(`{"status":"completed","result":{"files":[`), &signedFiles{list: list, count: count}, strings.NewReader(`]}}`))
+	return io.MultiReader(strings.NewReader(`{"jobID":"the-job","status":"completed","result":{"files":[`), &signedFiles{list: list, count: count}, strings.NewReader(`]}}`))
 }
 
 func (b *memoryBudget) inUse() int64 {
@@ -191,7 +191,7 @@ func TestEveryListIsGivenBack(t *testing.T) {
 	list := func(before, after string) io.Reader {
 		return io.MultiReader(strings.NewReader(before+`{"files":[`), &signedFiles{count: count}, strings.NewReader(after))
 	}
-	const done = `{"status":"completed","result":`
+	const done = `{"jobID":"the-job","status":"completed","result":`
 	var cancel context.CancelFunc // of the poll under way
 	canceled := io.MultiReader(list(done, ""), readerFunc(func([]byte) (int, error) {
 		cancel()
@@ -211,9 +211,9 @@ func TestEveryListIsGivenBack(t *testing.T) {
 		"two results":          list(done, `]},"result":{"files":[]}}`),
 		"then a text":          list(done, `]},"result":"x"}`),
 		"nested too deeply":    list(done, `],"x":`+strings.Repeat("[", jsonstream.MaxDepth+1)),
-		"running after all":    list(`{"result":`, `]},"status":"running"}`),
-		"failed after all":     list(`{"result":`, `]},"status":"failed"}`),
-		"no status":            list(`{"result":`, `]}}`),
+		"running after all":    list(`{"jobID":"the-job","result":`, `]},"status":"running"}`),
+		"failed after all":     list(`{"jobID":"the-job","result":`, `]},"status":"failed"}`),
+		"no status":            list(`{"jobID":"the-job","result":`, `]}}`),
 		"two statuses":         list(done, `]},"status":"canceled"}`),
 	} {
 		var ctx context.Context
@@ -248,7 +248,7 @@ func TestOneFileOfALongList(t *testing.T) {
 	require.Greater(t, 2*held, int64(testListMemory))
 
 	const index = 2*longList - 3
-	one, err := r.Read(ask(t.Context(), t, asJSON(answerOf(1, 2*longList))), index)
+	one, err := r.Read(ask(t.Context(), t, asJSON(answerOf(1, 2*longList))), fetchtest.ID, index)
 	require.NoError(t, err)
 	require.Len(t, one.Files, 1)
 	require.Contains(t, one.Files[0].URL.Reveal(), fmt.Sprintf("/1/%d.pdf?", index))

@@ -22,10 +22,12 @@ type parser struct {
 	body   *body
 	in     *jsonstream.Reader
 	limit  int64        // of a payload, in bytes
+	id     job.ID       // of the job that the answer has to be about
 	file   int          // that is kept, or EveryFile
 	memory *reservation // for the files; released unless the answer goes out with them
 	fits   bool         // the whole answer is in the window
 
+	jobID      *string
 	status     *string
 	errorValue []byte
 	top        problemDocument // the members at the top level that matter
@@ -82,6 +84,13 @@ func (p *parser) member(name string) error {
 			p.status = &status
 		}
 		return err
+	case "jobID":
+		raw, _, err := p.in.Capture(maxMember)
+		p.jobID = nil
+		if id, ok := jsonstream.Unquote(raw); ok && err == nil {
+			p.jobID = &id
+		}
+		return err
 	case "error":
 		return p.keep(&p.errorValue)
 	case "type":
@@ -103,8 +112,11 @@ func (p *parser) keep(into *[]byte) (err error) {
 
 // judge says what the whole answer means.
 func (p *parser) judge() (job.Answer, error) {
-	if p.status == nil {
-		return job.Answer{}, &job.Error{By: job.API, Err: errNoStatus}
+	switch {
+	case p.status == nil || p.jobID == nil:
+		return job.Answer{}, &job.Error{By: job.Gateway, Err: errNoStatus}
+	case *p.jobID != string(p.id):
+		return job.Answer{}, &job.Error{By: job.Gateway, Err: errOtherJob}
 	}
 	answer := job.Answer{
 		Verdict:    verdict(*p.status),
@@ -115,9 +127,11 @@ func (p *parser) judge() (job.Answer, error) {
 		answer.Error = failedProblem(p.errorValue, p.top)
 	case answer.Verdict != job.Completed:
 	case !p.hasResult:
-		return job.Answer{}, invalid("the job is completed and the answer has no result")
+		return job.Answer{}, notReady(job.Answer{}, "the job is completed and the answer has no result")
 	case p.result.failure != nil:
 		return job.Answer{}, p.result.failure
+	case p.result.kind == job.KindFiles && len(p.result.files) == 0 && p.file == EveryFile:
+		return job.Answer{}, notReady(job.Answer{Verdict: job.Completed, Kind: job.KindFiles}, "the job is completed and its list of files is empty")
 	default:
 		answer.Kind, answer.Files, answer.Payload = p.result.kind, p.result.files, p.result.payload
 	}

@@ -31,7 +31,7 @@ func permutations(items []string) [][]string {
 	return all
 }
 
-func object(members ...string) string { return "{" + strings.Join(members, ", ") + "}" }
+func object(members ...string) string { return `{"jobID": "` + string(fetchtest.ID) + `", ` + strings.Join(members, ", ") + "}" }
 
 // padding makes an answer too large for the window.
 var padding = `"padding":{"x":"` + strings.Repeat("x", 2*windowBytes) + `"}`
@@ -50,7 +50,7 @@ func TestAnswerWithItsMembersInAnyOrder(t *testing.T) {
 		"long object": {longObject, longObject, job.KindTables},
 	}
 	for name, r := range results {
-		for _, extra := range []string{`"more":[{"status":"failed"}]`, padding} {
+		for _, extra := range []string{`"more":[{"jobID":"the-job","status":"failed"}]`, padding} {
 			for i, order := range permutations([]string{`"status":"completed"`, `"error":null`, `"result": ` + r.value, extra}) {
 				answer, err := readJSON(t, object(order...))
 				require.NoError(t, err, "%s, order %d", name, i)
@@ -66,7 +66,7 @@ func TestAnswerOfFilesWithItsMembersInAnyOrder(t *testing.T) {
 	t.Parallel()
 	const result = `"result":{"files":[{"URL":"https://a/1","contentType":"application/pdf","metadata":{"fileSizeBytes":3,"pageCount":2}},{"URL":null}]}`
 	for _, extra := range []string{`"more":1`, padding} {
-		for _, order := range permutations([]string{`"status":"completed"`, result, extra, `"jobID":"x"`}) {
+		for _, order := range permutations([]string{`"status":"completed"`, result, extra, `"progress":1`}) {
 			answer, err := readJSON(t, object(order...))
 			require.NoError(t, err)
 			require.Equal(t, job.KindFiles, answer.Kind)
@@ -83,7 +83,7 @@ func TestAnswerOfFilesWithItsMembersInAnyOrder(t *testing.T) {
 
 func TestSmallAnswerIsKnownAtOnce(t *testing.T) {
 	t.Parallel()
-	answer, err := readJSON(t, `{"result":{"fields":[],"averageConfidence":9.5},"status":"completed"}`)
+	answer, err := readJSON(t, `{"jobID":"the-job","result":{"fields":[],"averageConfidence":9.5},"status":"completed"}`)
 	require.NoError(t, err)
 	require.Equal(t, job.KindForm, answer.Kind)
 	require.Equal(t, job.KindForm, answer.Payload.Kind())
@@ -91,7 +91,7 @@ func TestSmallAnswerIsKnownAtOnce(t *testing.T) {
 	require.Equal(t, "application/json", answer.Payload.ContentType())
 	require.Empty(t, answer.Payload.Ext())
 
-	answer, err = readJSON(t, `{"status":"completed","result":"\ud83d\ude00\ud83d"}`)
+	answer, err = readJSON(t, `{"jobID":"the-job","status":"completed","result":"\ud83d\ude00\ud83d"}`)
 	require.NoError(t, err)
 	require.EqualValues(t, len("😀\ufffd"), answer.Payload.Size())
 	require.Equal(t, "text/plain; charset=utf-8", answer.Payload.ContentType())
@@ -111,7 +111,7 @@ func TestLargeAnswerSaysThatItsSizeIsNotKnown(t *testing.T) {
 
 func TestAnswerThatIsNotTerminal(t *testing.T) {
 	t.Parallel()
-	for _, status := range []string{"running", "pending", "cancelled", "COMPLETED", "a new one", ""} {
+	for _, status := range []string{"running", "pending", "RUNNING", "a new one", ""} {
 		t.Run(status, func(t *testing.T) {
 			t.Parallel()
 			answer, err := readJSON(t, object(fmt.Sprintf(`"status":%q`, status), `"progress":0.5`, `"result":null`, `"extensions":{"retry_after":"12"}`))
@@ -124,14 +124,14 @@ func TestAnswerThatIsNotTerminal(t *testing.T) {
 func TestAnswerOfAFailedOrCanceledJob(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]job.Answer{
-		`{"status":"canceled","error":{"type":"x"}}`:                        {Verdict: job.Canceled},
-		`{"status":"failed"}`:                                               {Verdict: job.Failed},
-		`{"status":"failed","error":null,"result":null}`:                    {Verdict: job.Failed},
-		`{"error":{"type":"OCRFailed","title":"No"},"status":"failed"}`:     {Verdict: job.Failed, Error: &job.Problem{Type: "OCRFailed", Title: "No"}},
-		`{"type":"FileTooLarge","title":"Too\nlarge","status":"failed"}`:    {Verdict: job.Failed, Error: &job.Problem{Type: "FileTooLarge", Title: "Too large"}},
-		`{"status":"failed","error":"broken","title":"ignored"}`:            {Verdict: job.Failed, Error: &job.Problem{Title: "broken"}},
-		`{"status":"failed","error":{"type":7,"title":"T"},"type":"other"}`: {Verdict: job.Failed, Error: &job.Problem{Title: "T"}},
-		`{"status":"failed","error":{"type":"BrokenDownloadURL","title":"GET https://h/f?X-Amz-Signature=hunter2"}}`: {
+		`{"jobID":"the-job","status":"canceled","error":{"type":"x"}}`:                        {Verdict: job.Canceled},
+		`{"jobID":"the-job","status":"failed"}`:                                               {Verdict: job.Failed},
+		`{"jobID":"the-job","status":"failed","error":null,"result":null}`:                    {Verdict: job.Failed},
+		`{"jobID":"the-job","error":{"type":"OCRFailed","title":"No"},"status":"failed"}`:     {Verdict: job.Failed, Error: &job.Problem{Type: "OCRFailed", Title: "No"}},
+		`{"jobID":"the-job","type":"FileTooLarge","title":"Too\nlarge","status":"failed"}`:    {Verdict: job.Failed, Error: &job.Problem{Type: "FileTooLarge", Title: "Too large"}},
+		`{"jobID":"the-job","status":"failed","error":"broken","title":"ignored"}`:            {Verdict: job.Failed, Error: &job.Problem{Title: "broken"}},
+		`{"jobID":"the-job","status":"failed","error":{"type":7,"title":"T"},"type":"other"}`: {Verdict: job.Failed, Error: &job.Problem{Title: "T"}},
+		`{"jobID":"the-job","status":"failed","error":{"type":"BrokenDownloadURL","title":"GET https://h/f?X-Amz-Signature=hunter2"}}`: {
 			Verdict: job.Failed, Error: &job.Problem{Type: "BrokenDownloadURL", Title: "GET https://h/f"},
 		},
 	} {
@@ -147,10 +147,10 @@ func TestAnswerOfAFailedOrCanceledJob(t *testing.T) {
 func TestAnswerThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
-		``, ` `, `[]`, `"completed"`, `null`, `12`, `{}`, `{"result":"x"}`, `{"status":null}`, `{"status":1}`, `{"status":"completed"`,
-		`{"status":"completed","result":"x"`, `{"status":"completed","result":"x"} trailing`, `{"status":"completed","result":tru}`,
-		`{"status":"completed","result":{"file":{"URL":"https://a/b"}}`, `{"status":"completed",}`, `<html>`, "{\"status\":\"\n\"}",
-		`{"status":"` + strings.Repeat("x", 2*maxMember) + `"}`, `{"status":"running","deep":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
+		``, ` `, `[]`, `"completed"`, `null`, `12`, `{}`, `{"result":"x"}`, `{"jobID":"the-job","status":null}`, `{"jobID":"the-job","status":1}`, `{"jobID":"the-job","status":"completed"`,
+		`{"jobID":"the-job","status":"completed","result":"x"`, `{"jobID":"the-job","status":"completed","result":"x"} trailing`, `{"jobID":"the-job","status":"completed","result":tru}`,
+		`{"jobID":"the-job","status":"completed","result":{"file":{"URL":"https://a/b"}}`, `{"jobID":"the-job","status":"completed",}`, `<html>`, "{\"status\":\"\n\"}",
+		`{"jobID":"the-job","status":"` + strings.Repeat("x", 2*maxMember) + `"}`, `{"jobID":"the-job","status":"running","deep":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
 	} {
 		t.Run(short(body), func(t *testing.T) {
 			t.Parallel()
@@ -162,7 +162,7 @@ func TestAnswerThatCannotBeRead(t *testing.T) {
 
 func TestResultOfNoKnownShape(t *testing.T) {
 	t.Parallel()
-	for _, result := range []string{`null`, `1`, `true`, `[]`, `[{"file":{}}]`, strings.Repeat(`{"a":`, 600) + "1" + strings.Repeat("}", 600)} {
+	for _, result := range []string{`1`, `true`, `[]`, `[{"file":{}}]`, strings.Repeat(`{"a":`, 600) + "1" + strings.Repeat("}", 600)} {
 		t.Run(short(result), func(t *testing.T) {
 			t.Parallel()
 			for _, extra := range []string{`"x":1`, padding} {
@@ -173,9 +173,7 @@ func TestResultOfNoKnownShape(t *testing.T) {
 			}
 		})
 	}
-	_, err := readJSON(t, `{"status":"completed"}`)
-	fetchtest.RequireReason(t, err, job.ReasonResultInvalid)
-	_, err = readJSON(t, `{"status":"completed","result":"a","result":"b"}`)
+	_, err := readJSON(t, `{"jobID":"the-job","status":"completed","result":"a","result":"b"}`)
 	fetchtest.RequireReason(t, err, job.ReasonResultInvalid)
 }
 
@@ -184,9 +182,9 @@ func TestResultThatIsTooLarge(t *testing.T) {
 	limited := func(limit int64, body string) (job.Answer, error) {
 		return readFrom(t.Context(), t, NewReader(Limits{Result: limit}), asJSON(strings.NewReader(body)))
 	}
-	_, err := limited(4, `{"status":"completed","result":"12345"}`)
+	_, err := limited(4, `{"jobID":"the-job","status":"completed","result":"12345"}`)
 	fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
-	_, err = limited(5, `{"status":"completed","result":"12345"}`)
+	_, err = limited(5, `{"jobID":"the-job","status":"completed","result":"12345"}`)
 	require.NoError(t, err)
 
 	long := strings.Repeat("x", 2*windowBytes)

@@ -1,7 +1,9 @@
 package answer
 
 import (
+	"bytes"
 	"encoding/json"
+	"mime"
 	"net/http"
 	"strings"
 
@@ -32,7 +34,7 @@ type problemDocument struct {
 // parseDocument reads what there is; a body of any other kind says nothing.
 func parseProblem(raw []byte) problemDocument {
 	var d problemDocument
-	if json.Unmarshal(raw, &d) != nil {
+	if json.Unmarshal(bytes.TrimPrefix(raw, byteOrderMark), &d) != nil {
 		return problemDocument{}
 	}
 	return d
@@ -51,6 +53,33 @@ func (d problemDocument) problem() *job.Problem {
 	}
 	return &p
 }
+
+// IsObject reports whether a small answer is a JSON object, which no gateway's page
+// is.
+func IsObject(body []byte) bool {
+	var object map[string]json.RawMessage
+	return json.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), &object) == nil && object != nil
+}
+
+// IsProblem reports whether an answer is the API's problem document: a JSON object
+// of its media type, or any with a title and a status.
+func IsProblem(header http.Header, body []byte) bool {
+	var p struct {
+		Title  *string      `json:"title"`
+		Status *json.Number `json:"status"`
+	}
+	if !IsObject(body) {
+		return false
+	}
+	media, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	if media == "application/problem+json" {
+		return true
+	}
+	return json.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), &p) == nil && p.Title != nil && p.Status != nil
+}
+
+// byteOrderMark may come before JSON, though RFC 8259 does not allow it.
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // statusProblem is the problem of an answer that is an error by its status
 // code, whatever its body says.

@@ -2,8 +2,10 @@ package answer
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 	"github.com/jobferry/jobferry/internal/fetch/watchdog"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/mediatype"
+	"github.com/jobferry/jobferry/internal/secret"
 )
 
 // windowBytes is how much of an answer is buffered. An answer that fits is read
@@ -29,9 +32,6 @@ const (
 	typeJSON = "application/json"
 	typeText = "text/plain; charset=utf-8"
 )
-
-// errHTML is a 200 that no API sends: a login page, or a proxy's own error.
-var errHTML = errors.New("the job API answers with an HTML page; is there a proxy in between")
 
 // EveryFile stands for all files of a result in [Reader.Read].
 const EveryFile = -1
@@ -58,13 +58,17 @@ func NewReader(limits Limits) *Reader {
 	return r
 }
 
-// Read reads an answer by its content type, and takes the response over. Of a
+// Read reads an answer about a job, and takes the response over. Of a
 // result of files it keeps the one at index file, from 0, or [EveryFile]. The
 // caller closes the answer when its files are of no further use, because the
 // memory that they take is bounded over all answers.
-func (r *Reader) Read(resp *watchdog.Response, file int) (job.Answer, error) {
+func (r *Reader) Read(resp *watchdog.Response, id job.ID, file int) (job.Answer, error) {
 	b := r.open(resp)
 	window, err := b.in.Peek(windowBytes)
+	if bytes.HasPrefix(window, byteOrderMark) {
+		_, _ = b.in.Discard(len(byteOrderMark)) // it is in the window
+		window, err = b.in.Peek(windowBytes)
+	}
 	content := contentOf(resp.Header.Get("Content-Type"), window)
 	// A binary result that is cut short disagrees with its length, however short
 	// it is: its payload meets the error again.
@@ -76,12 +80,12 @@ func (r *Reader) Read(resp *watchdog.Response, file int) (job.Answer, error) {
 	resp.StopOpenTimer()
 	switch content {
 	case contentJSON:
-		return r.readJSON(b, err != nil, file)
-	case contentHTML:
-		_ = b.Close()
-		return job.Answer{}, &job.Error{By: job.API, Err: errHTML}
-	default:
+		return r.readJSON(b, err != nil, id, file)
+	case contentBinary:
 		return r.readBinary(b)
+	default:
+		_ = b.Close()
+		return job.Answer{}, NotTheAPI(resp, describe(resp))
 	}
 }
 
@@ -116,35 +120,42 @@ type content int
 
 // The ways to read it.
 const (
-	contentBinary content = iota
+	contentForeign content = iota // it is not the API's own
+	contentBinary
 	contentJSON
-	contentHTML
 )
 
-// contentOf judges by the declared type alone, because a result may well begin
-// like something else; only where none is declared do the bytes decide.
+// contentOf judges by the bytes first: gateways give the API's JSON other types,
+// and their own pages any type. A binary result needs a type that a conversion of
+// documents makes.
 func contentOf(declared string, window []byte) content {
-	media, _, _ := mime.ParseMediaType(declared)
-	if media == "" {
-		media, _, _ = strings.Cut(declared, ";")
-		media = strings.ToLower(strings.TrimSpace(media))
-	}
+	start := bytes.TrimLeft(window[:min(len(window), 512)], " \t\r\n")
+	sniffed := http.DetectContentType(window)
 	switch {
-	case media == "" && strings.HasPrefix(http.DetectContentType(window), "text/html"):
-		return contentHTML
-	case media == "" && looksJSON(window), media == typeJSON, media == "text/json", strings.HasSuffix(media, "+json"):
+	case len(start) == 0:
+		return contentForeign
+	case start[0] == '{':
 		return contentJSON
-	case media == "text/html", media == "application/xhtml+xml":
-		return contentHTML
+	case strings.HasPrefix(sniffed, "text/html"), bytes.Contains(start, []byte("<Error>")), start[0] == '[', start[0] == '"':
+		return contentForeign
 	}
-	return contentBinary
+	if media, _, _ := mime.ParseMediaType(declared); media == "" {
+		declared = sniffed
+	}
+	if mediatype.IsDocument(declared) {
+		return contentBinary
+	}
+	return contentForeign
 }
 
-// looksJSON reports whether an answer without a type is to be read as JSON. An
-// empty one is, so that it counts as cut short and not as an empty result.
-func looksJSON(window []byte) bool {
-	trimmed := strings.TrimLeft(string(window[:min(len(window), 512)]), " \t\r\n")
-	return trimmed == "" || trimmed[0] == '{'
+// describe names what came in place of the API's answer. Its bytes are not repeated:
+// they may be anybody's.
+func describe(resp *watchdog.Response) string {
+	declared := secret.Printable(resp.Header.Get("Content-Type"), 100)
+	if encoding := secret.Printable(resp.Header.Get("Content-Encoding"), 100); encoding != "" {
+		return fmt.Sprintf("as %q, encoded as %q", declared, encoding)
+	}
+	return fmt.Sprintf("as %q", declared)
 }
 
 // readBinary makes the body itself the result.
@@ -163,10 +174,10 @@ func (r *Reader) readBinary(b *body) (job.Answer, error) {
 }
 
 // readJSON reads a JSON document until it is whole or its payload begins.
-func (r *Reader) readJSON(b *body, fits bool, file int) (job.Answer, error) {
+func (r *Reader) readJSON(b *body, fits bool, id job.ID, file int) (job.Answer, error) {
 	p := &parser{
 		body: b, in: jsonstream.NewReader(b.in, r.limits.Overhead), limit: r.limits.Result,
-		file: file, memory: r.lists.reserve(), fits: fits,
+		id: id, file: file, memory: r.lists.reserve(), fits: fits,
 	}
 	answer, err := p.read()
 	if len(answer.Files) == 0 {

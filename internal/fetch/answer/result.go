@@ -35,6 +35,9 @@ func (p *parser) readResult() (streaming bool, err error) {
 	switch {
 	case err != nil:
 		return false, err
+	case first == 'n':
+		p.result.failure = notReady(job.Answer{}, "the job is completed and its result is null")
+		return false, p.in.Skip()
 	case first != '"' && first != '{':
 		p.result.failure = invalid("the result is neither an object nor a string")
 		return false, p.in.Skip()

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// maxRetryAfter is the longest wait that the API is granted.
-const maxRetryAfter = time.Hour
+// maxRetryAfter is the longest wait that counts: a result lives for 15 minutes.
+const maxRetryAfter = 5 * time.Minute
 
 // RetryAfter is how long an answer asks to wait: by its Retry-After header (RFC
 // 9110, section 10.2.3) or by extensions.retry_after of its body, in seconds; the
-// longer of the two, between 0 and an hour.
+// longer of the two, between 0 and five minutes.
 func RetryAfter(header http.Header, body []byte) time.Duration {
 	return retryAfter(header, parseProblem(body).Extensions, time.Now())
 }

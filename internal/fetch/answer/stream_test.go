@@ -19,12 +19,12 @@ func TestLargeResultsAreNotHeld(t *testing.T) { //nolint:paralleltest // it meas
 		size                   int64
 		before, pattern, after string
 	}{
-		"object":                 {200 * fetchtest.Mebibyte, `{"status":"completed","result":{"text":"`, `no end in sight `, `"}}`},
-		"object before status":   {40 * fetchtest.Mebibyte, `{"result":{"text":"`, `no end in sight `, `"},"status":"completed"}`},
-		"text":                   {40 * fetchtest.Mebibyte, `{"status":"completed","result":"`, `Lorem ipsum dolor sit amet consectetur adipiscing elit € `, `"}`},
-		"tables":                 {20 * fetchtest.Mebibyte, `{"result":{"tables":[`, `{"ID":"x","cells":[["a",1.5e2],["b\n",null]]},`, `0]},"status":"completed"}`},
-		"escaped text":           {20 * fetchtest.Mebibyte, `{"result":"`, `\u00e9\n\ud83d\ude00\"text\"`, `","status":"completed"}`},
-		"a member of no meaning": {20 * fetchtest.Mebibyte, `{"new":[`, `{"a":"b"},`, `0],"status":"completed","result":"x"}`},
+		"object":                 {200 * fetchtest.Mebibyte, `{"jobID":"the-job","status":"completed","result":{"text":"`, `no end in sight `, `"}}`},
+		"object before status":   {40 * fetchtest.Mebibyte, `{"jobID":"the-job","result":{"text":"`, `no end in sight `, `"},"status":"completed"}`},
+		"text":                   {40 * fetchtest.Mebibyte, `{"jobID":"the-job","status":"completed","result":"`, `Lorem ipsum dolor sit amet consectetur adipiscing elit € `, `"}`},
+		"tables":                 {20 * fetchtest.Mebibyte, `{"jobID":"the-job","result":{"tables":[`, `{"ID":"x","cells":[["a",1.5e2],["b\n",null]]},`, `0]},"status":"completed"}`},
+		"escaped text":           {20 * fetchtest.Mebibyte, `{"jobID":"the-job","result":"`, `\u00e9\n\ud83d\ude00\"text\"`, `","status":"completed"}`},
+		"a member of no meaning": {20 * fetchtest.Mebibyte, `{"jobID":"the-job","new":[`, `{"a":"b"},`, `0],"status":"completed","result":"x"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body, bodySize := fetchtest.Repeat(c.pattern, c.size)
@@ -50,7 +50,7 @@ func TestLargeResultsAreNotHeld(t *testing.T) { //nolint:paralleltest // it meas
 func TestLargeObjectIsByteForByte(t *testing.T) {
 	t.Parallel()
 	value := []byte("{\"a\" : [" + strings.Repeat("1.50 ,\n\t\"\\u00e9\xff\" , ", 50_000) + "null ]\r\n}")
-	body := append(append([]byte(`{"result": `), value...), `  ,"status":"completed"}`...)
+	body := append(append([]byte(`{"jobID":"the-job","result": `), value...), `  ,"status":"completed"}`...)
 	answer, err := readJSON(t, string(body))
 	require.NoError(t, err)
 	var got bytes.Buffer

@@ -15,7 +15,7 @@ import (
 )
 
 // ID is a job.
-const ID = job.ID("01234567-89ab-cdef-0123-456789abcdef")
+const ID = job.ID("the-job")
 
 // Token is the bearer token of the API.
 const Token = "the-token-that-nobody-else-may-see"
