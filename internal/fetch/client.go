@@ -126,6 +126,9 @@ func (c *Client) transport() *http.Transport {
 	}
 }
 
+// errUnauthorized is a 401 to a token that could not be replaced, or to a fresh one.
+var errUnauthorized = errors.New("the job API refuses the token with 401")
+
 // call makes an authorized GET. A token that is refused is replaced once.
 func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*watchdog.Response, error) {
 	token, err := c.tokens.Get(ctx)
@@ -148,7 +151,7 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*watchdo
 		}
 		r.Drain()
 	}
-	return nil, &job.Error{Class: job.ClassRefused, By: job.API, Err: fmt.Errorf("the job API refuses the token with 401; %s", c.tokens.Advice())}
+	return nil, &job.Error{Class: job.ClassRefused, By: job.API, Err: fmt.Errorf("%w; %s", errUnauthorized, c.tokens.Advice())}
 }
 
 // get makes one authorized request.

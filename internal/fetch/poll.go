@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -25,6 +26,9 @@ func (c *Client) Poll(ctx context.Context, id job.ID) (job.Answer, error) {
 // poll keeps one file of the result, or every one.
 func (c *Client) poll(ctx context.Context, id job.ID, file int) (job.Answer, error) {
 	r, err := c.call(ctx, endpointResult, "jobs", string(id))
+	if errors.Is(err, errUnauthorized) && c.Probe(ctx) == nil { // the token is good for others
+		return job.Answer{}, answer.Unauthorized()
+	}
 	if err != nil {
 		return job.Answer{}, err
 	}

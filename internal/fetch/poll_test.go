@@ -331,7 +331,7 @@ func TestPollWithATokenThatIsRefused(t *testing.T) {
 	require.True(t, job.IsRefused(err))
 	require.ErrorContains(t, err, "NITRO_API_TOKEN")
 	fetchtest.RequireNoSecret(t, err)
-	require.Len(t, asked.seen(), 1, "there is no other token to try")
+	require.Len(t, asked.seen(), 2, "there is no other token to try; the second asks whether it is this job's alone")
 
 	file := t.TempDir() + "/token"
 	write(t, file, "old\n")
@@ -345,6 +345,10 @@ func TestPollWithATokenThatIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Bearer old", asked.seen()[0].Header.Get("Authorization"))
 	require.Equal(t, "Bearer new", asked.seen()[1].Header.Get("Authorization"))
+
+	asked = script(fetchtest.Replies(401, ""), fetchtest.Replies(404, "{}"))
+	_, err = offline(t, asked.RoundTrip, nil).Poll(t.Context(), fetchtest.ID)
+	require.Equal(t, job.ClassForbidden, job.ClassOf(err), "the token is good for others")
 
 	_, err = offline(t, breaks(nil), nil, func(c *Config) { c.Token = &fading{good: 1} }).Poll(t.Context(), fetchtest.ID)
 	require.True(t, job.IsRefused(err))

@@ -72,6 +72,16 @@ func Forbidden(resp *watchdog.Response, body []byte) error {
 	}
 }
 
+// Unauthorized is the error of a job that the API refuses with 401, though it takes
+// the token for others: the job may belong to another account.
+func Unauthorized() error {
+	return &job.Error{
+		Class: job.ClassForbidden, By: job.API, Reason: job.ReasonAPIRejected,
+		Problem: &job.Problem{Title: http.StatusText(http.StatusUnauthorized), Status: http.StatusUnauthorized},
+		Err:     errors.New("the job API answers 401 to this job alone; does it belong to another account"),
+	}
+}
+
 // Rejected is the error of a status code that ends the job.
 func Rejected(resp *watchdog.Response, reason job.Reason, body []byte) error {
 	return &job.Error{

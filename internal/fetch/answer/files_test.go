@@ -11,7 +11,9 @@ import (
 	"github.com/jobferry/jobferry/internal/job"
 )
 
-func completed(result string) string { return `{"jobID":"the-job","status":"completed","result":` + result + `}` }
+func completed(result string) string {
+	return `{"jobID":"the-job","status":"completed","result":` + result + `}`
+}
 
 func TestResultOfOneFile(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,9 @@ func permutations(items []string) [][]string {
 	return all
 }
 
-func object(members ...string) string { return `{"jobID": "` + string(fetchtest.ID) + `", ` + strings.Join(members, ", ") + "}" }
+func object(members ...string) string {
+	return `{"jobID": "` + string(fetchtest.ID) + `", ` + strings.Join(members, ", ") + "}"
+}
 
 // padding makes an answer too large for the window.
 var padding = `"padding":{"x":"` + strings.Repeat("x", 2*windowBytes) + `"}`

@@ -67,15 +67,21 @@ type cachedTokens struct {
 
 	mu      sync.Mutex
 	current secret.String // zero before the first fetch, and once it was refused
+	renewed time.Time     // when a refused token was last given up
 	renewAt time.Time
 }
+
+// renewInterval is between two tokens that are given up because they were refused.
+// One job that is always refused, or another process with the same client, must not
+// make every poll fetch a token.
+const renewInterval = 10 * time.Second
 
 func (c *cachedTokens) Advice() string { return "check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET" }
 
 func (c *cachedTokens) Renew(ctx context.Context, refused secret.String) (secret.String, error) {
 	c.mu.Lock()
-	if c.current.Equal(refused) {
-		c.current = secret.String{}
+	if now := time.Now(); c.current.Equal(refused) && now.Sub(c.renewed) >= renewInterval {
+		c.current, c.renewed = secret.String{}, now
 	}
 	c.mu.Unlock()
 	return c.Get(ctx)
