@@ -2,8 +2,11 @@ package consumer
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"time"
+
+	"go.uber.org/zap/zapcore"
 
 	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
@@ -81,11 +84,12 @@ const (
 type subject int
 
 const (
-	aboutJob   subject = iota // nothing else
-	apiIsWell                 // nothing else; the API has answered
-	aboutAPI                  // every job: the API's circuit breaker counts a failure
-	aboutStore                // every job: the store's circuit breaker counts a failure
-	aboutRate                 // every job: the pod polls too often, and slows down
+	aboutJob     subject = iota // nothing else
+	apiIsWell                   // nothing else; the API has answered
+	aboutAPI                    // every job: the API's circuit breaker counts a failure
+	aboutStore                  // every job: the store's circuit breaker counts a failure
+	aboutRate                   // perhaps every job: the pod slows down when several are throttled
+	aboutAccount                // perhaps every job: the API's circuit breaker opens when several are refused
 )
 
 // rule is what one kind of error means.
@@ -103,7 +107,9 @@ type rule struct {
 var rules = []rule{
 	{stagePoll, job.ClassPermanent, "", apiIsWell, (*Worker).fail, "rejected"},
 	{stagePoll, job.ClassNoRoom, "", apiIsWell, (*Worker).noTransferSlot, "unavailable"},
-	{stagePoll, job.ClassUnavailable, "", aboutAPI, (*Worker).wait, "unavailable"},
+	{stagePoll, job.ClassNotReady, "", apiIsWell, (*Worker).notReady, "running"},
+	{stagePoll, job.ClassUnavailable, "", aboutAPI, (*Worker).unanswered, "unavailable"},
+	{stagePoll, job.ClassForbidden, "", aboutAccount, (*Worker).forbidden, "refused"},
 	{stagePoll, job.ClassThrottled, "", aboutRate, (*Worker).wait, "throttled"},
 	{stagePoll, job.ClassRefused, "", aboutAPI, (*Worker).pause, "refused"},
 
@@ -115,6 +121,8 @@ var rules = []rule{
 	{anyStage, job.ClassUnavailable, job.Store, aboutStore, (*Worker).waitForStore, ""},
 	{anyStage, job.ClassUnavailable, "", aboutJob, (*Worker).wait, ""},
 	{anyStage, job.ClassNoRoom, "", aboutJob, (*Worker).wait, ""},
+	{anyStage, job.ClassNotReady, "", aboutJob, (*Worker).wait, ""},
+	{anyStage, job.ClassForbidden, "", aboutJob, (*Worker).wait, ""},
 	{anyStage, job.ClassWrongLength, "", aboutJob, (*Worker).waitForWholeFile, ""},
 }
 
@@ -147,22 +155,32 @@ func (w *Worker) decide(s stage, j *job.Job, stored result, err error) decision 
 	}
 	known := job.AsError(err)
 	i := slices.IndexFunc(rules, func(r rule) bool { return r.fits(s, known) })
-	w.observe(rules[i], known)
+	w.observe(rules[i], j, known)
 	return rules[i].then(w, s, j, known)
 }
 
+// manyRefused different jobs in a row, and none answered between, mean that the API
+// refuses all of them.
+const manyRefused = 3
+
 // observe notes what the error says of more than its job.
-func (w *Worker) observe(r rule, err *job.Error) {
+func (w *Worker) observe(r rule, j *job.Job, err *job.Error) {
 	switch r.about {
 	case apiIsWell:
-		w.apiBreaker.Success()
+		w.answered(j)
+	case aboutAccount:
+		if w.answers.Refused(j.ID) >= manyRefused {
+			w.apiBreaker.Failure(&job.Error{Class: job.ClassRefused, By: job.API, Err: err.Err})
+		}
 	case aboutAPI:
 		w.apiBreaker.Failure(err)
 	case aboutStore:
 		w.storeBreaker.Failure(err)
 	case aboutRate:
-		w.throttle.Throttled(err.RetryAfter)
 		w.metrics.throttled.Inc()
+		if w.answers.Throttled(j.ID) > 1 { // one alone has only its own wait
+			w.throttle.Throttled(err.RetryAfter)
+		}
 	case aboutJob:
 	}
 	if r.poll != "" {
@@ -194,8 +212,88 @@ func (w *Worker) wait(s stage, j *job.Job, err *job.Error) decision {
 	if s != stageTransfer {
 		return w.waitAtLeast(j, err.RetryAfter, causeUnavailable)
 	}
-	w.log.Debug("a result could not be stored yet", zap.String("job", string(j.ID)), zap.Error(err))
+	w.logWait("a result could not be stored yet", j, j.Transfers, err)
 	return w.waitAtLeast(j, err.RetryAfter, causeTransfer)
+}
+
+// Of a job that never gets a readable answer, while others do, so many in a row past
+// its deadline end it.
+const maxUnanswered = 20
+
+// unanswered lets the job wait for a readable answer. While no job gets one, it is
+// an outage and ends none.
+func (w *Worker) unanswered(s stage, j *job.Job, err *job.Error) decision {
+	now := time.Now()
+	j.Unanswered.Add(now)
+	if !w.answers.OthersSince(j.ID, j.Unanswered.Since) {
+		return w.wait(s, j, err)
+	}
+	if j.Unanswered.Count >= maxUnanswered && now.After(j.Deadline) {
+		reason := job.ReasonDeadlineExceeded
+		if err.Problem != nil && err.Problem.Status/100 == 2 {
+			reason = job.ReasonResultInvalid
+		}
+		return w.fail(s, j, &job.Error{Reason: reason, Problem: err.Problem, Err: err})
+	}
+	w.logWait("the job API answers other jobs, and not this one", j, j.Unanswered.Count, err)
+	return w.wait(s, j, err)
+}
+
+// A job that the API forbids has failed after so many refusals in a row over so
+// long, if it answers other jobs meanwhile.
+const (
+	minForbidden      = 3
+	minForbiddenSince = time.Minute
+)
+
+// forbidden lets the job wait until it is known whose refusal it is. A 401 to one
+// job may be a matter of time, and ends it at its deadline; a 402 never does.
+func (w *Worker) forbidden(s stage, j *job.Job, err *job.Error) decision {
+	now := time.Now()
+	j.Forbidden.Add(now)
+	last := j.Forbidden.Lasts(minForbidden, minForbiddenSince, now) && w.answers.OthersSince(j.ID, j.Forbidden.Since)
+	switch err.Problem.Status {
+	case http.StatusPaymentRequired:
+		last = false
+	case http.StatusUnauthorized:
+		last = last && now.After(j.Deadline)
+	}
+	if last {
+		return w.fail(s, j, err)
+	}
+	w.logWait("the job API refuses a job", j, j.Forbidden.Count, err)
+	return w.waitAtLeast(j, err.RetryAfter, causeUnavailable)
+}
+
+// A completed job without a result counts after so many polls over so long.
+const (
+	minNotReady      = 5
+	minNotReadySince = time.Minute
+)
+
+// notReady lets the job wait for its result, for a while.
+func (w *Worker) notReady(s stage, j *job.Job, err *job.Error) decision {
+	now := time.Now()
+	j.NotReady.Add(now)
+	switch {
+	case !j.NotReady.Lasts(minNotReady, minNotReadySince, now):
+		w.logWait("the job API says that a job is completed, and its result is not there", j, j.NotReady.Count, err)
+		return w.waitAtLeast(j, err.RetryAfter, causeRunning)
+	case err.Answer.Kind == job.KindFiles: // a split or an extraction may well find nothing
+		return decision{action: publish, event: job.EventData{Status: job.OutcomeCompleted, Kind: job.KindFiles, Objects: []job.Object{}}}
+	default:
+		return w.fail(s, j, err)
+	}
+}
+
+// logWait warns of a job that keeps waiting for the same thing: at the second time
+// in a row, and whenever the count has doubled since.
+func (w *Worker) logWait(message string, j *job.Job, count int, err error) {
+	level := zapcore.DebugLevel
+	if count > 1 && count&(count-1) == 0 {
+		level = zapcore.WarnLevel
+	}
+	w.log.Log(level, message, zap.String("job", string(j.ID)), zap.Int("times", count), zap.Time("deadline", j.Deadline), zap.Error(err))
 }
 
 // waitForStore gives the store until the job's deadline, and two tries at least.

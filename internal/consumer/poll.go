@@ -29,10 +29,12 @@ func (w *Worker) poll(d *delivery, j *job.Job) (job.Answer, error) {
 	if err != nil {
 		return job.Answer{}, err
 	}
-	w.apiBreaker.Success()
-	w.throttle.Success()
+	w.answered(j)
 	w.metrics.polls.WithLabelValues(string(answer.Verdict)).Inc()
-	if answer.Verdict != job.Running && j.ReadyAt.IsZero() {
+	switch {
+	case answer.Verdict == job.Running:
+		j.NotReady = job.Streak{}
+	case j.ReadyAt.IsZero():
 		j.ReadyAt = time.Now()
 	}
 	if answer.Verdict != job.Completed {
@@ -40,6 +42,22 @@ func (w *Worker) poll(d *delivery, j *job.Job) (job.Answer, error) {
 	}
 	return answer, nil
 }
+
+// answered notes a readable answer about the job. The time without one does not
+// count towards its deadline.
+func (w *Worker) answered(j *job.Job) {
+	w.apiBreaker.Success()
+	w.throttle.Success()
+	w.answers.Answered(j.ID)
+	if j.Unanswered.Count > 0 {
+		j.Deadline = j.Deadline.Add(time.Since(j.Unanswered.Since))
+	}
+	j.Unanswered, j.Forbidden = job.Streak{}, job.Streak{}
+}
+
+// resultLife is how long the result of a completed job is kept, by the API's
+// reference.
+const resultLife = 15 * time.Minute
 
 // checkDeadline asks for the status of a job that still runs at its deadline, and
 // says why it failed. Any other error it returns as it is. The deadline is looked
@@ -63,6 +81,14 @@ func (w *Worker) checkDeadline(d *delivery, j *job.Job, err error) error {
 		return job.AsError(err).WaitAtLeast(running.RetryAfter)
 	}
 	switch verdict {
+	case job.Completed:
+		if j.DoneSince.IsZero() {
+			j.DoneSince = time.Now()
+		}
+		if time.Since(j.DoneSince) >= resultLife {
+			return job.Fail(job.ReasonJobExpired, "the API says that the job is completed, and has no result of it since %s", j.DoneSince.UTC().Format(time.RFC3339))
+		}
+		return running
 	case job.Unknown:
 		return job.Fail(job.ReasonJobUnknown, "the API does not know the job")
 	case job.Running:

@@ -48,6 +48,7 @@ type Worker struct {
 	requests     *semaphore.Weighted // polls under way at once: a slot without one waits for it
 	transfers    *limit.Transfers
 	throttle     *limit.Throttle
+	answers      *limit.Answers
 	apiBreaker   *limit.Breaker // open: nothing is polled
 	storeBreaker *limit.Breaker // open: nothing is stored
 	inFlight     inFlight       // transfers
@@ -76,6 +77,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		requests:     semaphore.NewWeighted(int64(cfg.Polls)),
 		transfers:    limit.NewTransfers(cfg.Transfers),
 		throttle:     limit.NewThrottle(cfg.Backoff),
+		answers:      limit.NewAnswers(),
 		apiBreaker:   limit.NewBreaker("api", deps.API.Probe, deps.Health),
 		storeBreaker: limit.NewBreaker("store", deps.Store.Probe, deps.Health),
 		pool:         gopool.New(),

@@ -38,6 +38,12 @@ type Job struct {
 	StoreFailures int
 	// SlotWaits counts how often its result was there and no transfer slot was.
 	SlotWaits int
+	// Unanswered are the polls in a row without a readable answer, Forbidden those
+	// that the API refused, and NotReady those that said completed without a result.
+	Unanswered, Forbidden, NotReady Streak
+	// DoneSince is when the status first said completed while the result did not;
+	// zero before that.
+	DoneSince time.Time
 	// Replaces is, for a replayed job, the sequence of its event that the new one
 	// replaces. 0 for every other job.
 	Replaces uint64
@@ -47,6 +53,33 @@ type Job struct {
 	// Traceparent is the submitter's W3C trace context, empty if there was
 	// none. It travels in a message header, not in the document.
 	Traceparent string
+}
+
+// Streak counts how often in a row something happened to a job, and since when.
+type Streak struct {
+	Count int       `json:"count"`
+	Since time.Time `json:"since"`
+}
+
+// Add counts once more.
+func (s *Streak) Add(now time.Time) {
+	if s.Count == 0 {
+		s.Since = now.UTC()
+	}
+	s.Count++
+}
+
+// valid is a streak that nobody has written below zero.
+func (s Streak) valid() Streak {
+	if s.Count <= 0 {
+		return Streak{}
+	}
+	return s
+}
+
+// Lasts reports whether it has happened so often and for so long.
+func (s Streak) Lasts(count int, duration time.Duration, now time.Time) bool {
+	return s.Count >= count && now.Sub(s.Since) >= duration
 }
 
 // documentVersion is written into every timer. Fields are only ever added, and
@@ -71,6 +104,11 @@ type document struct {
 	StoreFailures int `json:"storeFailures,omitempty"`
 	SlotWaits     int `json:"crowded,omitempty"`
 
+	Unanswered Streak    `json:"unanswered,omitzero"`
+	Forbidden  Streak    `json:"forbidden,omitzero"`
+	NotReady   Streak    `json:"notReady,omitzero"`
+	DoneSince  time.Time `json:"doneSince,omitzero"`
+
 	Replaces uint64    `json:"replaces,omitempty"`
 	ReadyAt  time.Time `json:"readyAt,omitzero"`
 }
@@ -82,6 +120,7 @@ func (j Job) Encode() ([]byte, error) {
 		Metadata: j.Metadata, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
 		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
 		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures, SlotWaits: j.SlotWaits,
+		Unanswered: j.Unanswered, Forbidden: j.Forbidden, NotReady: j.NotReady, DoneSince: j.DoneSince.UTC(),
 		Replaces: j.Replaces,
 		ReadyAt:  j.ReadyAt.UTC(),
 	})
@@ -113,6 +152,7 @@ func Decode(body []byte, rules Rules) (Job, error) {
 		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
 		Transfers: max(d.Transfers, 0), WrongLengths: max(d.WrongLengths, 0), StoreFailures: max(d.StoreFailures, 0),
 		SlotWaits: max(d.SlotWaits, 0), Replaces: d.Replaces, ReadyAt: d.ReadyAt,
+		Unanswered: d.Unanswered.valid(), Forbidden: d.Forbidden.valid(), NotReady: d.NotReady.valid(), DoneSince: d.DoneSince,
 	}
 	if err := checkForm(j); err != nil {
 		return Job{ID: id}, err

@@ -38,7 +38,7 @@ func During(what string, err error) error {
 // a firewall, a load balancer, a maintenance page. It says nothing about the job.
 func NotTheAPI(resp *watchdog.Response, what string) error {
 	return &job.Error{
-		By: job.Gateway, RetryAfter: RetryAfter(resp.Header, nil),
+		By: job.Gateway, RetryAfter: RetryAfter(resp.Header, nil), Problem: statusProblem(resp.StatusCode, nil),
 		Err: fmt.Errorf("the job API's address answers %d %s, which is not the API's own answer; see what stands between", resp.StatusCode, what),
 	}
 }
@@ -51,7 +51,10 @@ func Unavailable(resp *watchdog.Response, body []byte) error {
 	if resp.StatusCode/100 == 3 {
 		err = fmt.Errorf("%w, a redirect, which is not followed; check NITRO_API_URL", err)
 	}
-	return &job.Error{Class: ClassOf(resp.StatusCode), By: job.API, Err: err, RetryAfter: RetryAfter(resp.Header, body)}
+	return &job.Error{
+		Class: ClassOf(resp.StatusCode), By: job.API, Err: err,
+		Problem: statusProblem(resp.StatusCode, body), RetryAfter: RetryAfter(resp.Header, body),
+	}
 }
 
 // ClassOf is the class of a status code that says nothing about the job.

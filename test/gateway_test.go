@@ -1,0 +1,122 @@
+package test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jobferry/jobferry/internal/simulator"
+	"github.com/stretchr/testify/require"
+)
+
+// gateway stands between the worker and the API. It passes requests on, or answers
+// them itself.
+type gateway struct {
+	*httptest.Server
+	itself   atomic.Pointer[http.HandlerFunc] // nil: it passes them on
+	answered atomic.Int64                     // requests that it has answered itself
+}
+
+func (w *world) newGateway() *gateway {
+	w.t.Helper()
+	target, err := url.Parse(w.api.APIURL())
+	require.NoError(w.t, err)
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	g := &gateway{}
+	g.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if itself := g.itself.Load(); itself != nil && r.URL.Path != "/oauth/token" {
+			g.answered.Add(1)
+			(*itself)(rw, r)
+			return
+		}
+		pass.ServeHTTP(rw, r)
+	}))
+	w.t.Cleanup(g.Close)
+	return g
+}
+
+// page is an answer of the gateway's own.
+func page(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// TestAGatewaysAnswersEndNoJob: many jobs run while a gateway answers in the API's
+// place for a while. Then each is completed with the right bytes.
+func TestAGatewaysAnswersEndNoJob(t *testing.T) {
+	t.Parallel()
+	for name, itself := range map[string]http.HandlerFunc{
+		"firewall":            page(403, "text/html", "<html>Request blocked</html>"),
+		"firewall in JSON":    page(403, "application/json", `{"message": "Forbidden"}`),
+		"bad request":         page(400, "text/html", "<html><center>nginx</center></html>"),
+		"load balancer":       page(200, "text/plain", "OK"),
+		"maintenance":         page(200, "text/html", "<html>Back soon</html>"),
+		"error as a document": page(200, "application/pdf", "<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>"),
+		"error in JSON":       page(200, "application/json", `{"error": "rate limited"}`),
+		"status page":         page(200, "application/json", `{"status": "failed"}`),
+		"default backend":     page(404, "text/plain", "default backend - 404"),
+		"gone":                page(410, "text/html", "<html>Gone</html>"),
+		"empty":               page(413, "", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			g := w.newGateway()
+			p := w.start(map[string]string{"NITRO_API_URL": g.URL, "WORKER_JOB_DEADLINE": "1s"})
+			p.ready()
+			const count = 60
+			jobs := make([]simulator.Job, count)
+			for i := range jobs {
+				jobs[i] = simulator.Job{ID: fmt.Sprintf("job-%d", i), Duration: 500 * time.Millisecond}
+			}
+			g.itself.Store(&itself)
+			w.add(jobs...)
+			w.eventually("the gateway was not asked about every job", func() bool { return g.answered.Load() > 3*count })
+			w.eventually("the worker is ready all the time", func() bool {
+				status, _ := get(t, p.url()+"/readyz")
+				return status == http.StatusServiceUnavailable
+			})
+			require.Zero(t, w.count("JOBS_EVENTS"), "no job has ended")
+			g.itself.Store(nil)
+			for _, j := range jobs {
+				w.check(j)
+			}
+			p.ready()
+			w.nothingLeft()
+		})
+	}
+}
+
+// TestOneJobsRefusalsHoldUpNoOther: a job is refused for ever, and others run.
+func TestOneJobsRefusalsHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	g := w.newGateway()
+	refuse := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/jobs/foreign" {
+			page(401, "application/problem+json", `{"title": "Unauthorized", "status": 401}`)(rw, r)
+			return
+		}
+		target, _ := url.Parse(w.api.APIURL())
+		(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(target) }}).ServeHTTP(rw, r)
+	})
+	g.itself.Store(&refuse)
+	p := w.start(map[string]string{"NITRO_API_URL": g.URL})
+	p.ready()
+	w.submit("foreign")
+	for i := range 20 {
+		j := simulator.Job{ID: fmt.Sprintf("job-%d", i)}
+		w.add(j)
+		w.check(j)
+		status, body := get(t, p.url()+"/readyz")
+		require.Equal(t, http.StatusOK, status, body)
+	}
+}
