@@ -124,6 +124,7 @@ var rules = []rule{
 	{anyStage, job.ClassNotReady, "", aboutJob, (*Worker).wait, ""},
 	{anyStage, job.ClassForbidden, "", aboutJob, (*Worker).wait, ""},
 	{anyStage, job.ClassWrongLength, "", aboutJob, (*Worker).waitForWholeFile, ""},
+	{anyStage, job.ClassURLRefused, "", aboutJob, (*Worker).waitForURL, ""},
 }
 
 func (r rule) fits(s stage, err *job.Error) bool {
@@ -308,6 +309,14 @@ func (w *Worker) waitForStore(s stage, j *job.Job, err *job.Error) decision {
 func (w *Worker) waitForWholeFile(s stage, j *job.Job, err *job.Error) decision {
 	if j.WrongLengths >= transferAttempts {
 		return w.fail(s, j, &job.Error{Reason: job.ReasonResultInvalid, Err: err})
+	}
+	return w.wait(s, j, err)
+}
+
+// waitForURL gives the file host as long as the result is kept.
+func (w *Worker) waitForURL(s stage, j *job.Job, err *job.Error) decision {
+	if !j.ReadyAt.IsZero() && time.Since(j.ReadyAt) >= resultLife {
+		return w.fail(s, j, err)
 	}
 	return w.wait(s, j, err)
 }

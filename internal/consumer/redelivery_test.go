@@ -131,6 +131,23 @@ func TestExistingBinaryPayloadIsNotStoredAgain(t *testing.T) {
 	require.Zero(t, samples(t, r.worker.metrics.transfer))
 }
 
+// TestURLsThatAreRefusedForGood end the job when its result cannot be kept any more.
+func TestURLsThatAreRefusedForGood(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
+		return nil, &job.Error{Class: job.ClassURLRefused, By: job.FileHost, Reason: job.ReasonJobExpired, Err: errors.New("403")}
+	}
+	for id, ready := range map[job.ID]time.Duration{"old": resultLife, "young": 0} {
+		h.api.script(id, func(context.Context, int) (job.Answer, error) { return files(1), nil })
+		h.schedule(job.Job{ID: id, ReadyAt: time.Now().Add(-ready), SubmittedAt: time.Now(), Deadline: time.Now()}, time.Now())
+	}
+	h.start()
+	require.Equal(t, "job_expired", h.event("old").Data.Reason)
+	h.eventually(func() bool { return h.api.polled("young") > 3 }, "it is not tried again")
+	require.Equal(t, uint64(1), h.count(h.subjects.Events()))
+}
+
 type binaryPayload struct{ *textPayload }
 
 func (binaryPayload) Kind() job.Kind { return job.KindBinary }

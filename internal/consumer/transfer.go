@@ -112,7 +112,7 @@ func (w *Worker) abortUploads(ctx context.Context, j job.Job) {
 func isPermanent(err error) bool {
 	known := job.AsError(err)
 	switch known.Class {
-	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused:
+	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused, job.ClassURLRefused:
 		return true
 	default:
 		return known.RetryAfter > 0

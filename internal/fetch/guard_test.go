@@ -75,7 +75,8 @@ func TestRedirectsOfADownload(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			_, err := open(path)
-			fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
+			fetchtest.RequireUnavailable(t, err)
+			require.ErrorContains(t, err, "the file host redirects to")
 			fetchtest.RequireNoSecret(t, err)
 		})
 	}
@@ -90,7 +91,7 @@ func TestARedirectToAnotherPortIsAnotherHost(t *testing.T) {
 		c.ResultHosts = []string{strings.TrimPrefix(hop.URL, "http://")}
 	})
 	_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(hop.URL)})
-	fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
+	fetchtest.RequireUnavailable(t, err)
 	require.Zero(t, touched.Load())
 }
 

@@ -36,7 +36,7 @@ func TestWhereADownloadMayBeRedirected(t *testing.T) {
 		t.Run(bad, func(t *testing.T) {
 			t.Parallel()
 			seen, err := open(bad + "?signature=hunter2")
-			fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
+			fetchtest.RequireUnavailable(t, err)
 			fetchtest.RequireNoSecret(t, err)
 			require.Len(t, seen, 1, bad)
 		})

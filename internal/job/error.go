@@ -53,6 +53,7 @@ const (
 	ClassThrottled                 // asked to slow down: the job waits, and so does the pod
 	ClassNoRoom                    // this pod cannot hold the answer beside others: another one may
 	ClassWrongLength               // a download disagrees with its own length: the job waits, a few times
+	ClassURLRefused                // a file host takes no URL of the file: the job waits while its result may live
 	ClassRefused                   // By refuses every job alike: all work on it pauses
 	ClassNotCompleted              // the API says that the job is not completed: see Answer
 	ClassNotReady                  // the API says completed, and the result is not there: the job waits, a few times
@@ -147,7 +148,7 @@ func IsRefused(err error) bool { return ClassOf(err) == ClassRefused }
 // for the job.
 func (e *Error) Waits() bool {
 	switch e.Class {
-	case ClassUnavailable, ClassThrottled, ClassNoRoom, ClassWrongLength, ClassNotReady, ClassForbidden:
+	case ClassUnavailable, ClassThrottled, ClassNoRoom, ClassWrongLength, ClassURLRefused, ClassNotReady, ClassForbidden:
 		return true
 	default:
 		return false

@@ -47,6 +47,13 @@ func IsDocument(contentType string) bool {
 	return mediaType == unknown || strings.HasPrefix(mediaType, "image/") || known && !textual
 }
 
+// IsBytes reports whether a file of a media type never begins as text does: with a
+// bracket, a brace or a tag.
+func IsBytes(contentType string) bool {
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+	return IsDocument(contentType) && mediaType != unknown && mediaType != "image/svg+xml" && !strings.HasSuffix(mediaType, "/rtf") && mediaType != "application/postscript"
+}
+
 // form is type/subtype in the tokens of RFC 6838, section 4.2.
 var form = regexp.MustCompile(`^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$`)
 

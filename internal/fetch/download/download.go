@@ -1,6 +1,7 @@
 package download
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -97,6 +98,10 @@ func (o *Opener) Open(ctx context.Context, file File) (job.Source, error) {
 	d.size = d.at.total
 	d.contentType = mediatype.First(file.ContentType, d.response.Header.Get("Content-Type"))
 	d.ext = mediatype.ExtOf(d.url)
+	if d.size == 0 && file.DeclaredSize != nil && *file.DeclaredSize > 0 {
+		_ = d.Close()
+		return nil, &job.Error{By: job.FileHost, Err: fmt.Errorf("the file host sends nothing of a file of %d bytes", *file.DeclaredSize)}
+	}
 	if d.size > o.MaxBytes {
 		_ = d.Close()
 		return nil, job.TooLarge(o.MaxBytes)
@@ -128,12 +133,27 @@ func (d *reader) Read(b []byte) (int, error) {
 				break
 			}
 		}
+		first := d.at.offset == 0
 		if n := d.readConn(b, deadline); n > 0 {
+			if first && isErrorPage(d.file.ContentType, b[:n]) {
+				d.err = d.giveUp("it begins as an error page, and the API says that the file is a " + d.file.ContentType)
+				break
+			}
 			d.checkRate(n, time.Since(began))
 			return n, nil
 		}
 	}
 	return 0, d.err
+}
+
+// isErrorPage reports whether bytes that a file begins with cannot be that file: S3's
+// error document, or text where the declared type is one of bytes.
+func isErrorPage(declared string, start []byte) bool {
+	start = bytes.TrimLeft(start[:min(len(start), 512)], " \t\r\n")
+	if bytes.Contains(start, []byte("<Error>")) && bytes.Contains(start, []byte("<Code>")) {
+		return true
+	}
+	return mediatype.IsBytes(declared) && len(start) > 0 && (start[0] == '<' || start[0] == '{')
 }
 
 // resume replaces the connection.

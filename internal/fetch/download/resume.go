@@ -102,7 +102,10 @@ func (d *reader) header() http.Header {
 // of time, and so is no reason to wait; further ones are.
 func (d *reader) refreshURL(deadline time.Time, refusal error) error {
 	if d.refused == maxRefused {
-		return job.Fail(job.ReasonJobExpired, "%d fresh URLs of the file were refused in a row: %w", maxRefused, refusal)
+		return &job.Error{
+			Class: job.ClassURLRefused, By: job.FileHost, Reason: job.ReasonJobExpired,
+			Err: fmt.Errorf("%d fresh URLs of the file were refused in a row: %w", maxRefused, refusal),
+		}
 	}
 	d.broken = refusal
 	if d.refused > 0 {

@@ -1,6 +1,7 @@
 package ssrf
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 )
 
 // maxRedirects is how many redirects of a download are followed.
-const maxRedirects = 5
+const maxRedirects = 10
 
 // maxHostBytes is the longest name in DNS, as it is written (RFC 1035).
 const maxHostBytes = 253
@@ -74,65 +75,76 @@ func (g *Guard) guarded(dialer net.Dialer, host string) *net.Dialer {
 	return &dialer
 }
 
+// checkRedirect follows no redirect to where we may not go. That is the file host's
+// word, or a filter's on the way, and not the API's: the job waits.
 func (g *Guard) checkRedirect(req *http.Request, via []*http.Request) error {
+	why := g.objection(req.URL)
 	if len(via) > maxRedirects {
-		return blocked(req.URL, fmt.Sprintf("it comes after more than %d redirects", maxRedirects))
+		why = fmt.Sprintf("it comes after more than %d redirects", maxRedirects)
+	}
+	if why != "" {
+		return &job.Error{By: job.FileHost, Err: fmt.Errorf("the file host redirects to %q, which is not followed: %s", printable(req.URL), why)}
 	}
 	// net/http puts the signed URL here.
 	req.Header.Del("Referer")
-	return g.Check(req.URL)
+	return nil
 }
 
 // Check returns a permanent [job.Error] for a URL that may not be fetched. It does
 // not resolve names: the address behind a name is checked when it is dialed.
 func (g *Guard) Check(u *url.URL) error {
-	switch {
-	case u.Scheme != "https" && u.Scheme != "http":
-		return blocked(u, "its scheme is neither https nor http")
-	case u.Hostname() == "":
-		return blocked(u, "it has no host")
-	case u.User != nil:
-		return blocked(u, "it carries a user name")
-	case !isAddr(u.Hostname()) && !isHostName(u.Hostname()):
-		return blocked(u, "its host is neither an address nor a name in ASCII")
+	if why := g.objection(u); why != "" {
+		return blocked(u, why)
 	}
-	if err := g.checkHost(u); err != nil {
-		return err
-	}
-	return g.checkAddress(u)
+	return nil
 }
 
-// checkHost compares the host with WORKER_RESULT_HOSTS. Without an entry for it,
+// objection is why a URL may not be fetched; empty if it may.
+func (g *Guard) objection(u *url.URL) string {
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "its scheme is neither https nor http"
+	case u.Hostname() == "":
+		return "it has no host"
+	case u.User != nil:
+		return "it carries a user name"
+	case !isAddr(u.Hostname()) && !isHostName(u.Hostname()):
+		return "its host is neither an address nor a name in ASCII"
+	}
+	return cmp.Or(g.hostObjection(u), g.addressObjection(u))
+}
+
+// hostObjection compares the host with WORKER_RESULT_HOSTS. Without an entry for it,
 // only public hosts over https are allowed.
-func (g *Guard) checkHost(u *url.URL) error {
+func (g *Guard) hostObjection(u *url.URL) string {
 	for _, pattern := range g.patterns {
 		if pattern.Matches(u) {
-			return nil
+			return ""
 		}
 	}
 	switch {
 	case len(g.patterns) > 0:
-		return blocked(u, "the host is not one that WORKER_RESULT_HOSTS names")
+		return "the host is not one that WORKER_RESULT_HOSTS names"
 	case u.Scheme != "https":
-		return blocked(u, "plain http needs the host to be named in WORKER_RESULT_HOSTS")
+		return "plain http needs the host to be named in WORKER_RESULT_HOSTS"
 	case !usualPort(portOf(u)):
-		return blocked(u, "its port needs the host to be named in WORKER_RESULT_HOSTS")
+		return "its port needs the host to be named in WORKER_RESULT_HOSTS"
 	}
-	return nil
+	return ""
 }
 
-// checkAddress checks an address in the URL as the dialer would, so that nothing
+// addressObjection checks an address in the URL as the dialer would, so that nothing
 // has to be dialed for it.
-func (g *Guard) checkAddress(u *url.URL) error {
+func (g *Guard) addressObjection(u *url.URL) string {
 	port, err := strconv.ParseUint(portOf(u), 10, 16)
 	if err != nil {
-		return blocked(u, "its port is not one")
+		return "its port is not one"
 	}
 	addr, err := netip.ParseAddr(u.Hostname())
 	if err == nil && !g.allows(normalHost(u.Hostname()), netip.AddrPortFrom(addr, uint16(port))) {
-		return blocked(u, unreachable)
+		return unreachable
 	}
-	return nil
+	return ""
 }
 
 // unreachable says what would open an address, the most careful way first.
@@ -177,7 +189,12 @@ func portOf(u *url.URL) string {
 	return "443"
 }
 
+// printable is the scheme and the host of a URL, never the rest of a signed one.
+func printable(u *url.URL) string {
+	return secret.Printable(u.Scheme+"://"+u.Host, maxHostBytes+32)
+}
+
 // blocked names the scheme and the host, never the rest of a signed URL.
 func blocked(u *url.URL, why string) *job.Error {
-	return job.Fail(job.ReasonResultBlocked, "the result's URL %q may not be fetched: %s", secret.Printable(u.Scheme+"://"+u.Host, maxHostBytes+32), why)
+	return job.Fail(job.ReasonResultBlocked, "the result's URL %q may not be fetched: %s", printable(u), why)
 }
