@@ -19,6 +19,7 @@ func run(ctx, stop context.Context, cfg config.Config) error {
 		return err
 	}
 	defer log.Sync() //nolint:errcheck // standard error cannot always be synced
+	defer daemon.RedirectStandardLog(log)()
 	daemon.TuneMemory(cfg, os.LookupEnv)
 	d, err := daemon.New(cfg, versionName(), log)
 	if err != nil {

@@ -65,9 +65,10 @@ type S3 struct {
 type Worker struct {
 	SubjectPrefix  string
 	StreamReplicas int
-	Polls          int     // under way at once
-	Transfers      int     // under way at once
-	PollRate       float64 // a second, 0 for no limit
+	Polls          int           // under way at once
+	Transfers      int           // under way at once
+	PollRate       float64       // a second, 0 for no limit
+	PollTimeout    time.Duration // of one answer of the API
 	Backoff        retry.Policy
 	JobDeadline    time.Duration
 	MaxCrashes     int

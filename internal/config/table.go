@@ -95,6 +95,8 @@ func workerSettings() []Setting {
 			into(func(c *Config) *int { return &c.Worker.Transfers }, atOnce)),
 		row(SectionWork, "WORKER_POLL_RATE", "0", "polls a second by this pod, 0 for no limit",
 			into(func(c *Config) *float64 { return &c.Worker.PollRate }, rate)),
+		row(SectionWork, "WORKER_POLL_TIMEOUT", "30s", "how long one answer of the API may take",
+			into(func(c *Config) *time.Duration { return &c.Worker.PollTimeout }, duration)),
 		row(SectionWork, "WORKER_BACKOFF_INITIAL", "1s", "wait before a job is polled again",
 			into(func(c *Config) *time.Duration { return &c.Worker.Backoff.Initial }, duration)),
 		row(SectionWork, "WORKER_BACKOFF_MAX", "30s", "longest wait between two polls of a job",

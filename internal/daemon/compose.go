@@ -49,6 +49,7 @@ func fetchConfig(cfg config.Config) fetch.Config {
 		Token:          credential(cfg.API.Token, cfg.API.TokenFile),
 		ResultHosts:    cfg.Worker.ResultHosts,
 		MaxResultBytes: cfg.Worker.MaxResultBytes,
+		RequestTimeout: cfg.Worker.PollTimeout,
 		IdleConns:      max(cfg.Worker.Polls, cfg.Worker.Transfers),
 	}
 }

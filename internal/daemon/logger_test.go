@@ -3,6 +3,7 @@ package daemon
 import (
 	"encoding/json"
 	"io"
+	"log"
 	"os"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // The tests that read standard error cannot be parallel.
@@ -81,4 +83,14 @@ func TestLogLevels(t *testing.T) {
 	_, err := NewLogger(config.Worker{LogLevel: "loud"})
 	require.ErrorContains(t, err, "WORKER_LOG_LEVEL")
 	require.ErrorContains(t, err, "loud")
+}
+
+// TestStandardLoggerRepeatsNoBytes that somebody has sent.
+func TestStandardLoggerRepeatsNoBytes(t *testing.T) { //nolint:paralleltest // the standard logger is the process's
+	core, lines := observer.New(zapcore.InfoLevel)
+	restore := RedirectStandardLog(zap.New(core))
+	log.Printf("Unsolicited response received on idle HTTP channel starting with %q; err=%v", "https://h/f?X-Amz-Signature=hunter2", nil)
+	restore()
+	require.Len(t, lines.All(), 1)
+	require.Equal(t, "Unsolicited response received on idle HTTP channel starting with", lines.All()[0].ContextMap()["said"])
 }

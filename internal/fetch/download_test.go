@@ -125,6 +125,39 @@ func TestDownloadThatIsTooLarge(t *testing.T) {
 	require.Equal(t, "1234", content)
 }
 
+// TestErrorPagesAreNoFiles: what cannot be the file is a failed download.
+func TestErrorPagesAreNoFiles(t *testing.T) {
+	t.Parallel()
+	size := int64(4096)
+	for name, row := range map[string]struct {
+		declared, content string
+		good              bool
+	}{
+		"S3's error":          {"application/octet-stream", "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", false},
+		"S3's error, no type": {"", "<Error><Code>AccessDenied</Code></Error>", false},
+		"HTML":                {"application/pdf", "<html>Sign in</html>", false},
+		"JSON":                {"application/zip", `{"error": "link expired"}`, false},
+		"nothing":             {"application/pdf", "", false},
+		"a PDF":               {"application/pdf", "%PDF-1.7", true},
+		"HTML as it should":   {"text/html", "<html>", true},
+		"an SVG":              {"image/svg+xml", "<svg/>", true},
+		"an RTF":              {"application/rtf", "{\\rtf1}", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := signedFile()
+			file.ContentType, file.DeclaredSize = row.declared, &size
+			got, err := readAll(offline(t, nil, sendsAll(row.content)).Open(t.Context(), fetchtest.ID, 0, file))
+			if row.good {
+				require.NoError(t, err)
+				require.Equal(t, row.content, got)
+				return
+			}
+			fetchtest.RequireUnavailable(t, err)
+		})
+	}
+}
+
 func TestDeclaredSizeIsNoReasonToFail(t *testing.T) {
 	t.Parallel()
 	size := int64(999)

@@ -102,6 +102,7 @@ func (c *Client) Status(ctx context.Context, id job.ID) (job.Verdict, error) {
 // credentials: only its own 404, in JSON, shows that. Otherwise it returns a
 // [job.Error]: refused, throttled or unavailable.
 func (c *Client) Probe(ctx context.Context) error {
+	c.api.CloseIdleConnections() // the API's name may lead elsewhere by now
 	r, err := c.call(ctx, endpointStatus, "jobs", noJob, "status")
 	if err != nil {
 		return err
