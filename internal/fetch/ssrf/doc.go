@@ -13,7 +13,7 @@
 //   - The URL, before anything is resolved ([Guard.Check]): scheme, user, the
 //     spelling of the host, the port, the patterns of WORKER_RESULT_HOSTS, and the
 //     address if the host is one.
-//   - Each redirect, as a URL: at most five, and the Referer is removed because it
+//   - Each redirect, as a URL: at most ten, and the Referer is removed because it
 //     would carry the signed URL.
 //   - Each address, after it is resolved and just before it is dialed. So it does
 //     not matter what the name resolved to before. No packet goes to an address
