@@ -40,8 +40,8 @@ func (w *world) newGateway() *gateway {
 	return g
 }
 
-// page is an answer of the gateway's own.
-func page(status int, contentType, body string) http.HandlerFunc {
+// answerPage is an answer of the gateway's own.
+func answerPage(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
@@ -54,17 +54,17 @@ func page(status int, contentType, body string) http.HandlerFunc {
 func TestAGatewaysAnswersEndNoJob(t *testing.T) {
 	t.Parallel()
 	for name, itself := range map[string]http.HandlerFunc{
-		"firewall":            page(403, "text/html", "<html>Request blocked</html>"),
-		"firewall in JSON":    page(403, "application/json", `{"message": "Forbidden"}`),
-		"bad request":         page(400, "text/html", "<html><center>nginx</center></html>"),
-		"load balancer":       page(200, "text/plain", "OK"),
-		"maintenance":         page(200, "text/html", "<html>Back soon</html>"),
-		"error as a document": page(200, "application/pdf", "<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>"),
-		"error in JSON":       page(200, "application/json", `{"error": "rate limited"}`),
-		"status page":         page(200, "application/json", `{"status": "failed"}`),
-		"default backend":     page(404, "text/plain", "default backend - 404"),
-		"gone":                page(410, "text/html", "<html>Gone</html>"),
-		"empty":               page(413, "", ""),
+		"firewall":            answerPage(403, "text/html", "<html>Request blocked</html>"),
+		"firewall in JSON":    answerPage(403, "application/json", `{"message": "Forbidden"}`),
+		"bad request":         answerPage(400, "text/html", "<html><center>nginx</center></html>"),
+		"load balancer":       answerPage(200, "text/plain", "OK"),
+		"maintenance":         answerPage(200, "text/html", "<html>Back soon</html>"),
+		"error as a document": answerPage(200, "application/pdf", "<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>"),
+		"error in JSON":       answerPage(200, "application/json", `{"error": "rate limited"}`),
+		"status page":         answerPage(200, "application/json", `{"status": "failed"}`),
+		"default backend":     answerPage(404, "text/plain", "default backend - 404"),
+		"gone":                answerPage(410, "text/html", "<html>Gone</html>"),
+		"empty":               answerPage(413, "", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +102,7 @@ func TestOneJobsRefusalsHoldUpNoOther(t *testing.T) {
 	g := w.newGateway()
 	refuse := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/jobs/foreign" {
-			page(401, "application/problem+json", `{"title": "Unauthorized", "status": 401}`)(rw, r)
+			answerPage(401, "application/problem+json", `{"title": "Unauthorized", "status": 401}`)(rw, r)
 			return
 		}
 		target, _ := url.Parse(w.api.APIURL())

@@ -225,7 +225,7 @@ const maxUnanswered = 20
 // an outage and ends none.
 func (w *Worker) unanswered(s stage, j *job.Job, err *job.Error) decision {
 	now := time.Now()
-	j.Unanswered.Add(now)
+	j.Unanswered = j.Unanswered.Next(now)
 	if !w.answers.OthersSince(j.ID, j.Unanswered.Since) {
 		return w.wait(s, j, err)
 	}
@@ -251,7 +251,7 @@ const (
 // job may be a matter of time, and ends it at its deadline; a 402 never does.
 func (w *Worker) forbidden(s stage, j *job.Job, err *job.Error) decision {
 	now := time.Now()
-	j.Forbidden.Add(now)
+	j.Forbidden = j.Forbidden.Next(now)
 	last := j.Forbidden.Lasts(minForbidden, minForbiddenSince, now) && w.answers.OthersSince(j.ID, j.Forbidden.Since)
 	switch err.Problem.Status {
 	case http.StatusPaymentRequired:
@@ -275,7 +275,7 @@ const (
 // notReady lets the job wait for its result, for a while.
 func (w *Worker) notReady(s stage, j *job.Job, err *job.Error) decision {
 	now := time.Now()
-	j.NotReady.Add(now)
+	j.NotReady = j.NotReady.Next(now)
 	switch {
 	case !j.NotReady.Lasts(minNotReady, minNotReadySince, now):
 		w.logWait("the job API says that a job is completed, and its result is not there", j, j.NotReady.Count, err)

@@ -61,12 +61,13 @@ type Streak struct {
 	Since time.Time `json:"since"`
 }
 
-// Add counts once more.
-func (s *Streak) Add(now time.Time) {
+// Next is the streak when it has happened once more.
+func (s Streak) Next(now time.Time) Streak {
 	if s.Count == 0 {
 		s.Since = now.UTC()
 	}
 	s.Count++
+	return s
 }
 
 // valid is a streak that nobody has written below zero.
