@@ -28,7 +28,7 @@ const maxUnanswered = 20
 func (w *Worker) unanswered(s stage, j *job.Job, err *job.Error) decision {
 	now := time.Now()
 	j.Unanswered = j.Unanswered.Next(now)
-	if !w.answers.OthersSince(j.ID, j.Unanswered.Since) {
+	if !w.answers.WellSince(j.ID, j.Unanswered.Since) {
 		return w.wait(s, j, err)
 	}
 	if j.Unanswered.Count >= maxUnanswered && now.After(j.Deadline) {

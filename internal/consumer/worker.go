@@ -78,14 +78,23 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		transfers:    limit.NewTransfers(cfg.Transfers),
 		throttle:     limit.NewThrottle(cfg.Backoff),
 		answers:      limit.NewAnswers(),
-		apiBreaker:   limit.NewBreaker("api", deps.API.Probe, deps.Health),
 		storeBreaker: limit.NewBreaker("store", deps.Store.Probe, deps.Health),
 		pool:         gopool.New(),
 	}
+	w.apiBreaker = limit.NewBreaker("api", w.probeAPI, deps.Health)
 	w.polls = limit.NewPolls(cfg.Polls, cfg.PollRate > 0, w.transfers.Free)
 	watchSlots(deps.Metrics, w.polls, w.transfers)
 	deps.Metrics.MustRegister(client.Collector())
 	return w, nil
+}
+
+// probeAPI notes that the API is well, if it is.
+func (w *Worker) probeAPI(ctx context.Context) error {
+	err := w.api.Probe(ctx)
+	if err == nil {
+		w.answers.Probed()
+	}
+	return err
 }
 
 // Run works until ctx ends, then drains: it takes no further message, schedules

@@ -12,6 +12,7 @@ import (
 type Answers struct {
 	mu        sync.Mutex
 	last      [2]answered // the newest answers about two different jobs
+	probed    time.Time   // when a probe was last answered well
 	refused   map[job.ID]struct{}
 	throttled map[job.ID]struct{}
 }
@@ -47,6 +48,24 @@ func (a *Answers) OthersSince(id job.ID, since time.Time) bool {
 		other = a.last[1]
 	}
 	return other.at.After(since)
+}
+
+// Probed notes that a probe was answered well.
+func (a *Answers) Probed() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.probed = time.Now()
+}
+
+// WellSince reports whether the API has answered about another job, or to a probe,
+// since a time.
+func (a *Answers) WellSince(id job.ID, since time.Time) bool {
+	if a.OthersSince(id, since) {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.probed.After(since)
 }
 
 // maxNoted bounds the sets: more than a few different jobs mean no more.

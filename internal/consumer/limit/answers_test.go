@@ -22,6 +22,12 @@ func TestAnswersTellOneJobFromTheOthers(t *testing.T) {
 		a.Answered("a")
 		require.True(t, a.OthersSince("a", began))
 		require.False(t, a.OthersSince("a", time.Now()))
+		time.Sleep(time.Second) // of the bubble's clock
+		began = time.Now()
+		time.Sleep(time.Second) // the same
+		a.Probed()
+		require.True(t, a.WellSince("a", began))
+		require.False(t, a.OthersSince("a", began), "a probe is about no job")
 	})
 }
 
