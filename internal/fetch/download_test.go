@@ -125,6 +125,25 @@ func TestDownloadThatIsTooLarge(t *testing.T) {
 	require.Equal(t, "1234", content)
 }
 
+// TestSignedURLGoesOutAsItCame, but for the bytes that no URL has.
+func TestSignedURLGoesOutAsItCame(t *testing.T) {
+	t.Parallel()
+	files := script(sendsAll("x"))
+	file := job.File{URL: secret.New("https://files.test/a%2Fb c/ü.pdf?X-Amz-Signature=h%2F+|")}
+	_, err := readAll(offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, file))
+	require.NoError(t, err)
+	require.Equal(t, "/a%2Fb%20c/%C3%BC.pdf?X-Amz-Signature=h%2F+%7C", files.seen()[0].URL.RequestURI())
+}
+
+// TestWholeFileAsARange: some hosts answer so without being asked for a range.
+func TestWholeFileAsARange(t *testing.T) {
+	t.Parallel()
+	host := fetchtest.Replies(206, digits, "Content-Range", fmt.Sprintf("bytes 0-%d/%d", len(digits)-1, len(digits)))
+	got, err := readAll(offline(t, nil, host).Open(t.Context(), fetchtest.ID, 0, signedFile()))
+	require.NoError(t, err)
+	require.Equal(t, digits, got)
+}
+
 // TestErrorPagesAreNoFiles: what cannot be the file is a failed download.
 func TestErrorPagesAreNoFiles(t *testing.T) {
 	t.Parallel()

@@ -66,10 +66,20 @@ func TestPollAndDownloadOverHTTP2(t *testing.T) {
 
 func TestAnswerInGzip(t *testing.T) {
 	t.Parallel()
+	for _, name := range []string{"gzip", "x-gzip"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testAnswerInGzip(t, name)
+		})
+	}
+}
+
+func testAnswerInGzip(t *testing.T, name string) {
+	t.Helper()
 	text := strings.Repeat("all work and no play ", 20_000)
 	api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Content-Encoding", name)
 		z := gzip.NewWriter(w)
 		_, _ = io.WriteString(z, completed(`"`+text+`"`))
 		_ = z.Close()

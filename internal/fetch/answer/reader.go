@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -98,11 +99,35 @@ type body struct {
 
 func (r *Reader) open(resp *watchdog.Response) *body {
 	in, _ := r.windows.Get().(*bufio.Reader)
-	in.Reset(resp)
+	in.Reset(decoded(resp))
 	return &body{response: resp, in: in, release: func() {
 		in.Reset(nil)
 		r.windows.Put(in)
 	}}
+}
+
+// decoded undoes x-gzip, which is gzip by its old name (RFC 9110, section 8.4.1.3).
+// The transport undoes gzip itself.
+func decoded(resp *watchdog.Response) io.Reader {
+	if !strings.EqualFold(resp.Header.Get("Content-Encoding"), "x-gzip") {
+		return resp
+	}
+	return &lazyGzip{from: resp}
+}
+
+// lazyGzip reads nothing before its first Read.
+type lazyGzip struct {
+	from io.Reader
+	z    *gzip.Reader
+}
+
+func (l *lazyGzip) Read(p []byte) (n int, err error) {
+	if l.z == nil {
+		if l.z, err = gzip.NewReader(l.from); err != nil {
+			return 0, err
+		}
+	}
+	return l.z.Read(p)
 }
 
 // Close closes the response and gives the window back. It may be called again.

@@ -19,6 +19,10 @@ func RetryAfter(header http.Header, body []byte) time.Duration {
 }
 
 func retryAfter(header http.Header, extensions json.RawMessage, now time.Time) time.Duration {
+	// A date is by the clock of whoever wrote it.
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = date
+	}
 	return max(headerDelay(header.Get("Retry-After"), now), bodyDelay(extensions))
 }
 
@@ -29,6 +33,10 @@ func headerDelay(value string, now time.Time) time.Duration {
 	}
 	if date, err := http.ParseTime(value); err == nil {
 		return min(max(date.Sub(now), 0), maxRetryAfter)
+	}
+	// No wait has so many seconds: it is a time since 1970, as some servers write it.
+	if epoch, err := strconv.ParseInt(value, 10, 64); err == nil && epoch > 1_000_000_000 && epoch < 10_000_000_000 {
+		return min(max(time.Unix(epoch, 0).Sub(now), 0), maxRetryAfter)
 	}
 	return seconds(value)
 }

@@ -32,6 +32,7 @@ func TestRetryAfter(t *testing.T) {
 		{"Fri, 20 Nov 2026 11:00:00 GMT", "", 0},
 		{"Fri, 20 Nov 2099 12:00:00 GMT", "", 5 * time.Minute},
 		{"Fri, 32 Nov 2026 12:00:00 GMT", "", 0},
+		{"1795176060", "", time.Minute}, // since 1970
 		{"", `{"retry_after":7}`, 7 * time.Second},
 		{"", `{"retry_after":"7"}`, 7 * time.Second},
 		{"", `{"retry_after":0.25}`, 250 * time.Millisecond},

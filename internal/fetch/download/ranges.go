@@ -61,7 +61,11 @@ func (p *position) acceptWhole(resp *http.Response) error {
 // a host never says which file it is, the length alone tells: such a download
 // could not be resumed otherwise. It is written down in docs/GUARANTEES.md.
 func (p *position) acceptRange(h http.Header) error {
-	start, total, ok := parseContentRange(h.Get("Content-Range"))
+	start, end, total, ok := parseContentRange(h.Get("Content-Range"))
+	if ok && p.offset == 0 && start == 0 && total >= 0 && end == total-1 { // the whole file, to a request without a range
+		p.total, p.version = total, versionOf(h)
+		return nil
+	}
 	switch {
 	case !ok || start != p.offset:
 		return &otherFile{"the file host sends another range than the one asked for"}
@@ -118,17 +122,17 @@ func (v version) differs(later version) bool {
 
 // parseContentRange reads "bytes 5-9/10" or "bytes 5-9/*"; the total is -1 for
 // the latter.
-func parseContentRange(value string) (start, total int64, ok bool) {
+func parseContentRange(value string) (start, end, total int64, ok bool) {
 	span, size, found := strings.Cut(strings.TrimPrefix(value, "bytes "), "/")
 	first, last, dashed := strings.Cut(span, "-")
 	start, startErr := strconv.ParseInt(first, 10, 64)
 	end, endErr := strconv.ParseInt(last, 10, 64)
 	if !found || !dashed || startErr != nil || endErr != nil || start < 0 || end < start {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
 	if size == "*" {
-		return start, -1, true
+		return start, end, -1, true
 	}
 	total, err := strconv.ParseInt(size, 10, 64)
-	return start, total, err == nil && end < total
+	return start, end, total, err == nil && end < total
 }

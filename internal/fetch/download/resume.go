@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -132,9 +133,29 @@ func (d *reader) refreshURL(deadline time.Time, refusal error) error {
 	return nil
 }
 
+// encodeRaw percent-encodes the bytes behind the host that no URL has, and leaves all
+// others as they came: the URL is signed.
+func encodeRaw(raw string) string {
+	_, rest, _ := strings.Cut(raw, "://")
+	host := strings.IndexAny(rest, "/?#")
+	if host < 0 {
+		return raw
+	}
+	var encoded strings.Builder
+	encoded.WriteString(raw[:len(raw)-len(rest)+host])
+	for _, c := range []byte(rest[host:]) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>^`{|}", c) >= 0 {
+			fmt.Fprintf(&encoded, "%%%02X", c)
+		} else {
+			encoded.WriteByte(c)
+		}
+	}
+	return encoded.String()
+}
+
 // setURL uses the URL of a file, if it may be requested.
 func (d *reader) setURL(file job.File) error {
-	u, err := url.Parse(file.URL.Reveal())
+	u, err := url.Parse(encodeRaw(file.URL.Reveal()))
 	if err != nil {
 		return job.Fail(job.ReasonResultInvalid, "the URL of file %d is not a URL", d.file.Number)
 	}
