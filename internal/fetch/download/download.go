@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -153,7 +154,10 @@ func isErrorPage(declared string, start []byte) bool {
 	if bytes.Contains(start, []byte("<Error>")) && bytes.Contains(start, []byte("<Code>")) {
 		return true
 	}
-	return mediatype.IsBytes(declared) && len(start) > 0 && (start[0] == '<' || start[0] == '{')
+	sniffed := http.DetectContentType(start)
+	isText := strings.HasPrefix(sniffed, "text/")
+	isPage := strings.HasPrefix(sniffed, "text/html") || strings.HasPrefix(sniffed, "text/xml") || isText && bytes.HasPrefix(start, []byte("{"))
+	return isPage && mediatype.IsBytes(declared)
 }
 
 // resume replaces the connection.
