@@ -99,7 +99,11 @@ func TestPollByContentType(t *testing.T) {
 	for _, contentType := range []string{"application/pdf", "application/octet-stream", "image/png", "application/zip", "application/msword"} {
 		t.Run(contentType+" of bytes", func(t *testing.T) {
 			t.Parallel()
-			got, err := kind(contentType, "\x01\x02\x03")
+			_, err := kind(contentType, "{\x13\x02\x03")
+			require.NoError(t, err, "bytes may begin as an object")
+			_, err = kind(contentType, "[\x13\x02\x03")
+			require.NoError(t, err, "or as a list")
+			got, err := kind(contentType, "{\\rtf1 text}")
 			require.NoError(t, err, contentType)
 			require.Equal(t, job.KindBinary, got, contentType)
 		})

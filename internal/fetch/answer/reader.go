@@ -156,21 +156,29 @@ const (
 func contentOf(declared string, window []byte) content {
 	start := bytes.TrimLeft(window[:min(len(window), 512)], " \t\r\n")
 	sniffed := http.DetectContentType(window)
+	isText := strings.HasPrefix(sniffed, "text/") // a binary result may begin with any byte
+	media, _, _ := mime.ParseMediaType(declared)
 	switch {
 	case len(start) == 0:
 		return contentForeign
-	case start[0] == '{':
+	case media == typeJSON, strings.HasSuffix(media, "+json"), isText && isObjectStart(start):
 		return contentJSON
-	case strings.HasPrefix(sniffed, "text/html"), bytes.Contains(start, []byte("<Error>")), start[0] == '[', start[0] == '"':
+	case strings.HasPrefix(sniffed, "text/html"), bytes.Contains(start, []byte("<Error>")), isText && (start[0] == '[' || start[0] == '"'):
 		return contentForeign
-	}
-	if media, _, _ := mime.ParseMediaType(declared); media == "" {
+	case media == "":
 		declared = sniffed
 	}
 	if mediatype.IsDocument(declared) {
 		return contentBinary
 	}
 	return contentForeign
+}
+
+// isObjectStart tells the beginning of a JSON object from other text, such as RTF.
+func isObjectStart(start []byte) bool {
+	rest, found := bytes.CutPrefix(start, []byte("{"))
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	return found && (len(rest) == 0 || rest[0] == '"' || rest[0] == '}')
 }
 
 // describe names what came in place of the API's answer. Its bytes are not repeated:
