@@ -69,6 +69,7 @@ type Worker struct {
 	Transfers      int           // under way at once
 	PollRate       float64       // a second, 0 for no limit
 	PollTimeout    time.Duration // of one answer of the API
+	DownloadStall  time.Duration // without a byte from a file host
 	Backoff        retry.Policy
 	JobDeadline    time.Duration
 	MaxCrashes     int

@@ -82,7 +82,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "https://api.gonitro.dev", cfg.API.URL)
 	require.Equal(t, config.S3{Bucket: "results"}, cfg.S3)
 	require.Equal(t, config.Worker{
-		SubjectPrefix: "jobs", StreamReplicas: 1, Polls: 64, Transfers: 16, PollTimeout: 30 * time.Second,
+		SubjectPrefix: "jobs", StreamReplicas: 1, Polls: 64, Transfers: 16, PollTimeout: 30 * time.Second, DownloadStall: 30 * time.Second,
 		Backoff:     retry.Policy{Initial: time.Second, Max: 30 * time.Second, Multiplier: 1.5},
 		JobDeadline: time.Hour, MaxCrashes: 5, MaxResultBytes: 5 << 30, EventsMaxAge: 72 * time.Hour,
 		DrainTimeout: 25 * time.Second, HTTPAddr: ":8080", LogLevel: "info", LogFormat: "json",
@@ -100,7 +100,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"S3_BUCKET": "arn:aws:s3:eu-west-1:1:accesspoint/x", "S3_PREFIX": "a/b-", "S3_ALLOWED_BUCKETS": "one1, two2,",
 		"S3_STORAGE_CLASS": "STANDARD_IA", "S3_SSE": "aws:kms", "S3_SSE_KMS_KEY_ID": "key", "S3_PATH_STYLE": "true",
 		"WORKER_SUBJECT_PREFIX": "a.b", "WORKER_STREAM_REPLICAS": "3", "WORKER_POLLS": "1", "WORKER_TRANSFERS": "2",
-		"WORKER_POLL_RATE": "0.5", "WORKER_POLL_TIMEOUT": "45s", "WORKER_BACKOFF_INITIAL": "10ms", "WORKER_BACKOFF_MAX": "20ms", "WORKER_BACKOFF_MULTIPLIER": "2",
+		"WORKER_POLL_RATE": "0.5", "WORKER_POLL_TIMEOUT": "45s", "WORKER_DOWNLOAD_STALL": "46s", "WORKER_BACKOFF_INITIAL": "10ms", "WORKER_BACKOFF_MAX": "20ms", "WORKER_BACKOFF_MULTIPLIER": "2",
 		"WORKER_JOB_DEADLINE": "2h", "WORKER_MAX_CRASHES": "7", "WORKER_MAX_RESULT_BYTES": "500MB",
 		"WORKER_RESULT_HOSTS": "127.0.0.1:80,[::1]:443,::1,*.example.com", "WORKER_EVENTS_MAX_AGE": "1m", "WORKER_DRAIN_TIMEOUT": "1s",
 		"WORKER_HTTP_ADDR": "127.0.0.1:0", "WORKER_LOG_LEVEL": "debug", "WORKER_LOG_FORMAT": "console",
@@ -116,7 +116,7 @@ func TestEverySettingIsRead(t *testing.T) {
 			StorageClass: "STANDARD_IA", SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true,
 		},
 		Worker: config.Worker{
-			SubjectPrefix: "a.b", StreamReplicas: 3, Polls: 1, Transfers: 2, PollRate: 0.5, PollTimeout: 45 * time.Second,
+			SubjectPrefix: "a.b", StreamReplicas: 3, Polls: 1, Transfers: 2, PollRate: 0.5, PollTimeout: 45 * time.Second, DownloadStall: 46 * time.Second,
 			Backoff:     retry.Policy{Initial: 10 * time.Millisecond, Max: 20 * time.Millisecond, Multiplier: 2},
 			JobDeadline: 2 * time.Hour, MaxCrashes: 7, MaxResultBytes: 500_000_000,
 			ResultHosts: []string{"127.0.0.1:80", "[::1]:443", "::1", "*.example.com"}, EventsMaxAge: time.Minute, DrainTimeout: time.Second,

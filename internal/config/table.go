@@ -97,6 +97,8 @@ func workerSettings() []Setting {
 			into(func(c *Config) *float64 { return &c.Worker.PollRate }, rate)),
 		row(SectionWork, "WORKER_POLL_TIMEOUT", "30s", "how long one answer of the API may take",
 			into(func(c *Config) *time.Duration { return &c.Worker.PollTimeout }, duration)),
+		row(SectionWork, "WORKER_DOWNLOAD_STALL", "30s", "how long a file host may bring no byte; twice that for its first one",
+			into(func(c *Config) *time.Duration { return &c.Worker.DownloadStall }, duration)),
 		row(SectionWork, "WORKER_BACKOFF_INITIAL", "1s", "wait before a job is polled again",
 			into(func(c *Config) *time.Duration { return &c.Worker.Backoff.Initial }, duration)),
 		row(SectionWork, "WORKER_BACKOFF_MAX", "30s", "longest wait between two polls of a job",

@@ -54,9 +54,9 @@ type API interface {
 	Poll(ctx context.Context, id job.ID) (job.Answer, error)
 	// Status asks for a job's state alone; see [job.Unknown].
 	Status(ctx context.Context, id job.ID) (job.Verdict, error)
-	// Open starts the download of one file of a job's result. The caller
-	// closes the source.
-	Open(ctx context.Context, id job.ID, index int, file job.File) (job.Source, error)
+	// Download prepares the downloads of a job's files, without a request. The
+	// caller closes them.
+	Download(j job.Job, files []job.File) job.Downloads
 	// Probe makes one request that shows whether polls would be answered.
 	Probe(ctx context.Context) error
 }

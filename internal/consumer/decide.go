@@ -101,9 +101,10 @@ type rule struct {
 // fits counts.
 var rules = []rule{
 	{stagePoll, job.ClassPermanent, "", apiIsWell, (*Worker).fail, "rejected"},
-	{stagePoll, job.ClassNoRoom, "", apiIsWell, (*Worker).noTransferSlot, "unavailable"},
+	{stagePoll, job.ClassNoRoom, "", apiIsWell, (*Worker).noSlot, "unavailable"},
 	{stagePoll, job.ClassNotReady, "", apiIsWell, (*Worker).notReady, "running"},
 	{stagePoll, job.ClassUnavailable, "", aboutAPI, (*Worker).unanswered, "unavailable"},
+	{stagePoll, job.ClassStalled, "", aboutAPI, (*Worker).unanswered, "unavailable"},
 	{stagePoll, job.ClassForbidden, "", aboutAccount, (*Worker).forbidden, "refused"},
 	{stagePoll, job.ClassThrottled, "", aboutRate, (*Worker).wait, "throttled"},
 	{stagePoll, job.ClassRefused, "", aboutAPI, (*Worker).pause, "refused"},
@@ -114,7 +115,10 @@ var rules = []rule{
 	{anyStage, job.ClassRefused, "", aboutStore, (*Worker).pause, ""},
 	{anyStage, job.ClassThrottled, "", aboutRate, (*Worker).wait, ""},
 	{anyStage, job.ClassUnavailable, job.Store, aboutStore, (*Worker).waitForStore, ""},
+	{stageTransfer, job.ClassUnavailable, "", aboutJob, (*Worker).waitForSource, ""},
+	{stageTransfer, job.ClassStalled, "", aboutJob, (*Worker).waitForSource, ""},
 	{anyStage, job.ClassUnavailable, "", aboutJob, (*Worker).wait, ""},
+	{anyStage, job.ClassStalled, "", aboutJob, (*Worker).wait, ""},
 	{anyStage, job.ClassNoRoom, "", aboutJob, (*Worker).wait, ""},
 	{anyStage, job.ClassNotReady, "", aboutJob, (*Worker).wait, ""},
 	{anyStage, job.ClassForbidden, "", aboutJob, (*Worker).wait, ""},
@@ -144,7 +148,7 @@ func (w *Worker) decide(s stage, j *job.Job, stored result, err error) decision 
 	case errors.Is(err, errBreakerOpen):
 		return w.pause(s, j, nil)
 	case errors.Is(err, limit.ErrNoSlot):
-		return w.noTransferSlot(s, j, nil)
+		return w.noSlot(s, j, nil)
 	}
 	if r, ok := errors.AsType[*rejection](err); ok {
 		return decision{action: reject, event: r.event}

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/jobferry/jobferry/internal/consumer/limit"
@@ -29,9 +30,19 @@ type delivery struct {
 
 	traceparent string // of the job's trace, empty if it is in none
 
-	freeSlot func() // gives the poll slot back; only the first call counts
-	admitted bool   // it counts among the pod's finished jobs
+	freeSlot func()   // gives the poll slot back; only the first call counts
+	slot     *slot    // of its first transfer, nil while it has none
+	held     []func() // give back the rest, at the end
 }
+
+// slot is a transfer slot with a connection to a file host.
+type slot struct {
+	host    string
+	release func() // only the first call counts
+}
+
+// onRelease adds what is given back at the end of the delivery.
+func (d *delivery) onRelease(release func()) { d.held = append(d.held, release) }
 
 // newDelivery begins the delivery of a message. The caller releases it, with an
 // error too.
@@ -52,9 +63,8 @@ func (w *Worker) newDelivery(m pull.Message) (d *delivery, release func(), err e
 		stopWatching()
 		cancel(context.Canceled)
 		d.lease.Release()
-		if d.admitted {
-			w.transfers.Done()
-			w.polls.TransferFreed()
+		for _, giveBack := range slices.Backward(d.held) {
+			giveBack()
 		}
 		free()
 	}, nil

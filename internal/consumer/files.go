@@ -13,17 +13,16 @@ import (
 )
 
 // transferAttempts is how often a file is tried while its job is in flight; after
-// that the job waits. It is also how many whole downloads may disagree with their
-// own length before the result counts as invalid.
+// that the job waits. It is also how many times in flight a download may disagree
+// with its own length before the result counts as invalid.
 const transferAttempts = 3
 
 // transferBackoff is between these tries. A source or a store that is away for
 // longer is waited for by a timer.
 var transferBackoff = retry.Policy{Initial: 200 * time.Millisecond, Max: 2 * time.Second, Multiplier: 3}
 
-// storePayload stores a result that came in the answer, and releases its slot.
+// storePayload stores a result that came in the answer.
 func (w *Worker) storePayload(ctx context.Context, j job.Job, payload job.Payload) ([]job.Object, error) {
-	defer w.transfers.Release()
 	if payload.Kind() == job.KindBinary { // the kind of any other is certain only at its end
 		if object := w.existing(ctx, j, "result", payload); object != nil {
 			return []job.Object{*object}, nil
@@ -51,26 +50,28 @@ func (w *Worker) put(ctx context.Context, j job.Job, name string, src job.Source
 }
 
 // storeFiles stores the files in parallel, as far as there are slots. The first
-// that cannot be stored stops the others. It releases the slot that the job came
-// with.
-func (w *Worker) storeFiles(ctx context.Context, j job.Job, files []job.File) ([]job.Object, error) {
+// that cannot be stored stops the others. first is the slot that the job came with;
+// it is released with the first file.
+func (w *Worker) storeFiles(ctx context.Context, first *slot, j job.Job, files []job.File, downloads job.Downloads) ([]job.Object, error) {
 	group, groupCtx := errgroup.WithContext(ctx)
 	objects := make([]*job.Object, len(files))
-	free := true // the slot that the job came with
+	defer first.release()
+	slot := first
 	var err error
 	for i, file := range files {
 		if file.URL.IsZero() { // delivered elsewhere
 			continue
 		}
-		if !free {
-			if err = w.transfers.Acquire(groupCtx); err != nil {
+		if slot == nil {
+			if slot, err = w.nextSlot(groupCtx, file.Host); err != nil {
 				break
 			}
 		}
-		free = false
+		release := slot.release
+		slot = nil
 		store := func() (err error) {
-			defer w.transfers.Release()
-			objects[i], err = w.storeFile(groupCtx, j, fileName(i, len(files)), i, file)
+			defer release()
+			objects[i], err = w.storeFile(groupCtx, j, fileName(i, len(files)), i, file, downloads)
 			return err
 		}
 		if len(files) > 1 {
@@ -79,17 +80,29 @@ func (w *Worker) storeFiles(ctx context.Context, j job.Job, files []job.File) ([
 			err = store()
 		}
 	}
-	if free {
-		w.transfers.Release()
-	}
 	if err := errors.Join(group.Wait(), err); err != nil {
 		return nil, err
 	}
 	return present(objects), nil
 }
 
+// nextSlot waits for a slot for a further file of a job.
+func (w *Worker) nextSlot(ctx context.Context, host string) (*slot, error) {
+	if err := w.hosts.Acquire(ctx, host); err != nil {
+		return nil, err
+	}
+	if err := w.transfers.Acquire(ctx); err != nil {
+		w.hosts.Release(host)
+		return nil, err
+	}
+	return &slot{host: host, release: func() {
+		w.transfers.Release()
+		w.hosts.Release(host)
+	}}, nil
+}
+
 // storeFile stores one file, unless an earlier try has left it in the store.
-func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index int, file job.File) (stored *job.Object, err error) {
+func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index int, file job.File, downloads job.Downloads) (stored *job.Object, err error) {
 	ctx, span := w.step(ctx, "store file")
 	defer func() { describeObject(span, stored, err) }()
 	if stored = w.existing(ctx, j, name, file.Announced()); stored != nil {
@@ -97,7 +110,7 @@ func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index in
 		return stored, nil
 	}
 	began := time.Now()
-	object, skipped, err := w.storeWithRetries(ctx, j, name, index, file)
+	object, skipped, err := w.storeWithRetries(ctx, j, name, index, file, downloads)
 	if !skipped {
 		since(w.metrics.transfer, began)
 	}
@@ -110,18 +123,11 @@ func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index in
 
 // storeWithRetries downloads and stores one file, from the start again when a try
 // fails.
-func (w *Worker) storeWithRetries(ctx context.Context, j job.Job, name string, index int, file job.File) (job.Object, bool, error) {
-	wrongLengths := 0
+func (w *Worker) storeWithRetries(ctx context.Context, j job.Job, name string, index int, file job.File, downloads job.Downloads) (job.Object, bool, error) {
 	for attempt := 1; ; attempt++ {
-		object, skipped, err := w.storeOnce(ctx, j, name, index, file)
+		object, skipped, err := w.storeOnce(ctx, j, name, index, file, downloads)
 		if err == nil {
 			return object, skipped, nil
-		}
-		if job.ClassOf(err) == job.ClassWrongLength {
-			wrongLengths++
-		}
-		if wrongLengths == transferAttempts {
-			return job.Object{}, false, &job.Error{Class: job.ClassPermanent, By: job.FileHost, Reason: job.ReasonResultInvalid, Err: err}
 		}
 		if attempt == transferAttempts || isPermanent(err) || ctx.Err() != nil {
 			return job.Object{}, false, err
@@ -136,8 +142,11 @@ func (w *Worker) storeWithRetries(ctx context.Context, j job.Job, name string, i
 
 // storeOnce reports skipped for an object that was there: its size and type were
 // known only when the file was opened.
-func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index int, file job.File) (stored job.Object, skipped bool, err error) {
-	source, err := w.api.Open(ctx, j.ID, index, file)
+func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index int, file job.File, downloads job.Downloads) (stored job.Object, skipped bool, err error) {
+	source, err := downloads.Open(ctx, index)
+	if by := job.AsError(err).By; err == nil || by == job.FileHost {
+		w.hosts.Tried(file.Host, err)
+	}
 	if err != nil {
 		return job.Object{}, false, err
 	}

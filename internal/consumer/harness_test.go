@@ -228,9 +228,20 @@ func (a *scriptedAPI) Status(_ context.Context, id job.ID) (job.Verdict, error) 
 	return job.Unknown, nil
 }
 
-func (a *scriptedAPI) Open(ctx context.Context, id job.ID, index int, _ job.File) (job.Source, error) {
-	return a.open(ctx, id, index)
+func (a *scriptedAPI) Download(j job.Job, _ []job.File) job.Downloads {
+	return scriptedDownloads{a, j.ID}
 }
+
+type scriptedDownloads struct {
+	api *scriptedAPI
+	id  job.ID
+}
+
+func (d scriptedDownloads) Open(ctx context.Context, index int) (job.Source, error) {
+	return d.api.open(ctx, d.id, index)
+}
+func (scriptedDownloads) Renewals() int { return 0 }
+func (scriptedDownloads) Close()        {}
 
 func (a *scriptedAPI) Probe(context.Context) error {
 	a.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,22 +35,19 @@ func TestFinishedJobsWithoutASlotGoRoundUncharged(t *testing.T) {
 		h.submit(string(id))
 	}
 	r := h.start()
-	again := func() (jobs int) {
-		for i := range count {
-			if h.api.polled(job.ID("job-"+strconv.Itoa(i))) > 2 {
-				jobs++
-			}
-		}
-		return jobs
-	}
 	// One is being stored and one waits for its slot; the others go round.
-	h.eventually(func() bool { return again() == count-2 }, "the jobs do not come again")
+	h.eventually(func() bool {
+		return testutil.ToFloat64(r.worker.metrics.timers.WithLabelValues(causeNoSlot)) >= 2*(count-2)
+	}, "the jobs do not come again")
+	for i := range count {
+		id := job.ID("job-" + strconv.Itoa(i))
+		require.Equal(t, 1, h.api.polled(id), "%s is known to be finished: it is polled with a slot in hand", id)
+	}
 	close(release)
 	for i := range count {
 		require.Equal(t, job.OutcomeCompleted, h.event(job.ID("job-"+strconv.Itoa(i))).Data.Status)
 	}
 	h.settledEverywhere()
-	require.GreaterOrEqual(t, testutil.ToFloat64(r.worker.metrics.timers.WithLabelValues(causeNoSlot)), float64(2*(count-2)))
 	require.Zero(t, testutil.ToFloat64(r.worker.metrics.timers.WithLabelValues(causeRunning)))
 }
 
@@ -112,10 +110,10 @@ func TestFinishedJobsLookForASlotLessAndLess(t *testing.T) {
 	t.Parallel()
 	w := new(Worker)
 	j := job.Job{ID: "a"}
-	require.Zero(t, w.noTransferSlot(stagePoll, &j, nil).delay)
+	require.Zero(t, w.noSlot(stagePoll, &j, nil).delay)
 	var last time.Duration
 	for range 100 {
-		c := w.noTransferSlot(stagePoll, &j, nil)
+		c := w.noSlot(stagePoll, &j, nil)
 		require.False(t, c.charge)
 		require.Positive(t, c.delay)
 		require.LessOrEqual(t, c.delay, noSlotBackoff.Max)
@@ -156,4 +154,73 @@ func TestIdleWorkerHasItsSlotsFree(t *testing.T) {
 func (h *harness) listens(stream string) bool {
 	consumer, err := h.js.Consumer(h.t.Context(), stream, broker.Durable)
 	return err == nil && consumer.CachedInfo().NumWaiting > 0
+}
+
+// TestJobsWhosePollHangsGetHalfOfTheSlots: others are never behind them.
+func TestJobsWhosePollHangsGetHalfOfTheSlots(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	var hanging atomic.Int64
+	const count = 64
+	for i := range count {
+		id := job.ID("hangs-" + strconv.Itoa(i))
+		h.api.script(id, func(ctx context.Context, _ int) (job.Answer, error) {
+			hanging.Add(1)
+			defer hanging.Add(-1)
+			<-ctx.Done()
+			return job.Answer{}, ctx.Err()
+		})
+		h.schedule(job.Job{ID: id, Hung: true, SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour)}, time.Now())
+	}
+	h.start()
+	h.eventually(func() bool { return hanging.Load() == int64(h.cfg.Polls/2) }, "half of the slots are theirs")
+	for i := range 20 {
+		id := job.ID("good-" + strconv.Itoa(i))
+		h.api.script(id, completed)
+		h.submit(string(id))
+		require.Equal(t, job.OutcomeCompleted, h.event(id).Data.Status)
+	}
+	require.EqualValues(t, h.cfg.Polls/2, hanging.Load())
+}
+
+// TestAHostThatBringsNothingHoldsUpNoOther: its jobs get one connection at a time,
+// and the API is not asked about the others meanwhile.
+func TestAHostThatBringsNothingHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	var connections, most atomic.Int64
+	h.api.open = func(ctx context.Context, id job.ID, _ int) (job.Source, error) {
+		if strings.HasPrefix(string(id), "good") {
+			return &textPayload{strings.NewReader("x")}, nil
+		}
+		for n, seen := connections.Add(1), most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
+		}
+		defer connections.Add(-1)
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+		}
+		return nil, &job.Error{Class: job.ClassStalled, By: job.FileHost, Err: errors.New("nothing came")}
+	}
+	on := func(host string) func(context.Context, int) (job.Answer, error) {
+		return func(context.Context, int) (job.Answer, error) {
+			answer := files(1)
+			answer.Files[0].Host = host
+			return answer, nil
+		}
+	}
+	for i := range 40 {
+		id := job.ID("dead-" + strconv.Itoa(i))
+		h.api.script(id, on("dead.test"))
+		h.submit(string(id))
+	}
+	r := h.start()
+	h.eventually(func() bool { return !r.worker.hosts.TryAcquire("dead.test") && most.Load() > 0 }, "the host is not limited")
+	for i := range 20 {
+		id := job.ID("good-" + strconv.Itoa(i))
+		h.api.script(id, on("good.test"))
+		h.submit(string(id))
+		require.Equal(t, job.OutcomeCompleted, h.event(id).Data.Status)
+	}
+	require.LessOrEqual(t, most.Load(), int64(h.cfg.Transfers/2))
 }

@@ -2,8 +2,10 @@ package consumer
 
 import (
 	"errors"
+	"sync"
 	"time"
 
+	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
 )
 
@@ -13,6 +15,9 @@ func (w *Worker) poll(d *delivery, j *job.Job) (job.Answer, error) {
 	d.stage = stagePoll
 	if !w.apiBreaker.Allow() { // it opened after the message was asked for
 		return job.Answer{}, errBreakerOpen
+	}
+	if err := w.reserve(d, j); err != nil {
+		return job.Answer{}, err
 	}
 	if w.requests.Acquire(d.work, 1) != nil {
 		return job.Answer{}, d.stopped()
@@ -26,6 +31,7 @@ func (w *Worker) poll(d *delivery, j *job.Job) (job.Answer, error) {
 		return job.Answer{}, d.stopped()
 	}
 	j.Polls++
+	j.Hung = job.ClassOf(err) == job.ClassStalled
 	if err != nil {
 		return job.Answer{}, err
 	}
@@ -37,10 +43,59 @@ func (w *Worker) poll(d *delivery, j *job.Job) (job.Answer, error) {
 	case j.ReadyAt.IsZero():
 		j.ReadyAt = time.Now()
 	}
+	j.FileHost = answer.FileHost()
 	if answer.Verdict != job.Completed {
 		return job.Answer{}, job.NotCompleted(answer)
 	}
 	return answer, nil
+}
+
+// reserve takes what a job may need for this poll. One whose last poll hung gets
+// one of half the slots, so that others are never behind them all. One that is
+// known to be finished is asked about only with a transfer slot in hand.
+func (w *Worker) reserve(d *delivery, j *job.Job) error {
+	switch {
+	case j.Hung:
+		if !w.hung.TryAcquire(1) {
+			return limit.ErrNoSlot
+		}
+		d.onRelease(func() { w.hung.Release(1) })
+		return nil
+	case j.ReadyAt.IsZero() || j.NotReady.Count > 0:
+		return nil
+	default:
+		return w.acquireTransfer(d, j.FileHost, false)
+	}
+}
+
+// acquireTransfer takes the job in as a finished one, with a transfer slot and a
+// connection to the host of its files. The delivery gives them back. A job may keep
+// its poll slot while it waits, if that costs little.
+func (w *Worker) acquireTransfer(d *delivery, host string, mayKeep bool) error {
+	if !w.storeBreaker.Allow() {
+		return errBreakerOpen
+	}
+	if err := w.transfers.Admit(); err != nil {
+		return err
+	}
+	d.onRelease(func() {
+		w.transfers.Done()
+		w.polls.TransferFreed()
+	})
+	if !w.hosts.TryAcquire(host) {
+		return limit.ErrNoSlot
+	}
+	if err := w.transfers.AcquireFirst(d.work, d.freeSlot, mayKeep); err != nil {
+		w.hosts.Release(host)
+		return orStopped(d, err)
+	}
+	d.freeSlot()
+	d.slot = &slot{host: host, release: sync.OnceFunc(func() {
+		w.transfers.Release()
+		w.hosts.Release(host)
+	})}
+	d.onRelease(d.slot.release)
+	return nil
 }
 
 // answered notes a readable answer about the job. The time without one does not

@@ -275,8 +275,8 @@ func TestPayloadOfWrongLengthIsInvalidTheThirdTime(t *testing.T) {
 		answer.Payload = short{answer.Payload}
 		return answer, nil
 	})
+	h.schedule(job.Job{ID: "a", ReadyAt: time.Now().Add(-minWrongLengthSince), SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour)}, time.Now())
 	h.start()
-	h.submit("a")
 	event := h.event("a")
 	require.Equal(t, "result_invalid", event.Data.Reason)
 	require.Equal(t, 3, event.Data.Polls)

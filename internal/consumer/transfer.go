@@ -29,21 +29,15 @@ func (w *Worker) transfer(d *delivery, j *job.Job, answer job.Answer) (result, e
 			return result{}, err
 		}
 	}
-	if err := w.transfers.Admit(); err != nil {
-		return result{}, err
-	}
-	d.admitted = true
 	if answer.Kind == job.KindDelivered {
 		return result{event: job.EventData{Status: job.OutcomeCompleted, Kind: job.KindDelivered, Objects: []job.Object{}}}, nil
 	}
-	if !w.storeBreaker.Allow() {
-		return result{}, errBreakerOpen
+	if d.slot == nil {
+		if err := w.acquireTransfer(d, j.FileHost, answer.Payload == nil); err != nil {
+			return result{}, err
+		}
 	}
-	if err := w.transfers.AcquireFirst(d.work, d.freeSlot); err != nil {
-		return result{}, orStopped(d, err)
-	}
-	d.freeSlot()
-	stored, err := w.storeResult(d.work, *j, answer)
+	stored, err := w.storeResult(d, j, answer)
 	if err != nil {
 		countFailure(j, err)
 		return result{}, orStopped(d, err)
@@ -60,33 +54,39 @@ func countFailure(j *job.Job, err error) {
 	switch {
 	case known.Class == job.ClassWrongLength:
 		j.WrongLengths++
+	case known.Class == job.ClassStalled:
+		j.Stalls++
 	case known.Class == job.ClassUnavailable && known.By == job.Store:
 		j.StoreFailures++
 	}
 }
 
-// storeResult stores a payload or the files. It is called with one transfer slot
-// acquired, and releases it.
-func (w *Worker) storeResult(ctx context.Context, j job.Job, answer job.Answer) (result, error) {
+// storeResult stores a payload or the files, and releases the slot of the delivery.
+func (w *Worker) storeResult(d *delivery, j *job.Job, answer job.Answer) (result, error) {
 	event := job.EventData{Status: job.OutcomeCompleted, Kind: answer.Kind}
+	ctx := d.work
 	var err error
 	if answer.Payload != nil {
-		event.Objects, err = w.storePayload(ctx, j, answer.Payload)
+		event.Objects, err = w.storePayload(ctx, *j, answer.Payload)
 		event.Kind = answer.Payload.Kind()
+		d.slot.release()
 	} else {
-		event.Objects, err = w.storeFiles(ctx, j, answer.Files)
+		files := w.api.Download(*j, answer.Files)
+		event.Objects, err = w.storeFiles(ctx, d.slot, *j, answer.Files, files)
+		files.Close()
+		j.Polls += files.Renewals()
 	}
 	if err != nil {
 		return result{}, err
 	}
 	if j.MayHaveObjects() { // uploads of an earlier try are of no use any more
-		w.abortUploads(ctx, j)
+		w.abortUploads(ctx, *j)
 	}
 	stored := result{event: event}
 	for _, object := range event.Objects {
 		stored.bytes += object.Size
 	}
-	stored.event, err = w.spillToManifest(ctx, j, event)
+	stored.event, err = w.spillToManifest(ctx, *j, event)
 	return stored, err
 }
 
@@ -112,7 +112,7 @@ func (w *Worker) abortUploads(ctx context.Context, j job.Job) {
 func isPermanent(err error) bool {
 	known := job.AsError(err)
 	switch known.Class {
-	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused, job.ClassURLRefused:
+	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused, job.ClassURLRefused, job.ClassStalled:
 		return true
 	default:
 		return known.RetryAfter > 0

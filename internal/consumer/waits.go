@@ -107,17 +107,35 @@ func (w *Worker) waitForStore(s stage, j *job.Job, err *job.Error) decision {
 	return w.wait(s, j, err)
 }
 
+// waitForSource gives whoever brings the result until the job's deadline, and as
+// long as the result is kept.
+func (w *Worker) waitForSource(s stage, j *job.Job, err *job.Error) decision {
+	if time.Now().After(j.Deadline) && readyFor(j, resultLife) {
+		return w.fail(s, j, &job.Error{Reason: job.ReasonDownloadFailed, Problem: job.ProblemOf(err), Err: err})
+	}
+	return w.wait(s, j, err)
+}
+
+// minWrongLengthSince is how long downloads have to disagree with their own length
+// before the result counts as invalid.
+const minWrongLengthSince = time.Minute
+
 // waitForWholeFile gives the source a few more downloads.
 func (w *Worker) waitForWholeFile(s stage, j *job.Job, err *job.Error) decision {
-	if j.WrongLengths >= transferAttempts {
+	if j.WrongLengths >= transferAttempts && readyFor(j, minWrongLengthSince) {
 		return w.fail(s, j, &job.Error{Reason: job.ReasonResultInvalid, Err: err})
 	}
 	return w.wait(s, j, err)
 }
 
+// readyFor reports whether the result was seen so long ago.
+func readyFor(j *job.Job, d time.Duration) bool {
+	return !j.ReadyAt.IsZero() && time.Since(j.ReadyAt) >= d
+}
+
 // waitForURL gives the file host as long as the result is kept.
 func (w *Worker) waitForURL(s stage, j *job.Job, err *job.Error) decision {
-	if !j.ReadyAt.IsZero() && time.Since(j.ReadyAt) >= resultLife {
+	if readyFor(j, resultLife) {
 		return w.fail(s, j, err)
 	}
 	return w.wait(s, j, err)
@@ -138,13 +156,13 @@ func (w *Worker) pause(stage, *job.Job, *job.Error) decision {
 	return decision{action: schedule, delay: min(pausedDelay, w.cfg.Backoff.Max), cause: causePaused}
 }
 
-// noSlotBackoff is between two tries of a finished job to get a transfer slot.
-// Its result lives for many times the longest.
+// noSlotBackoff is between two tries of a job to get a slot. A result lives for
+// many times the longest.
 var noSlotBackoff = retry.Policy{Initial: 500 * time.Millisecond, Max: 10 * time.Second, Multiplier: 2}
 
-// noTransferSlot lets a finished job wait for a transfer slot: at first not at
-// all, for another pod may have one. It is the exception: see [limit.Polls].
-func (w *Worker) noTransferSlot(_ stage, j *job.Job, _ *job.Error) decision {
+// noSlot lets a job wait for a slot: at first not at all, for another pod may have
+// one. It is the exception: see [limit.Polls].
+func (w *Worker) noSlot(_ stage, j *job.Job, _ *job.Error) decision {
 	j.SlotWaits++
 	if j.SlotWaits == 1 {
 		return decision{action: schedule, cause: causeNoSlot}

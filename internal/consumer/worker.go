@@ -46,7 +46,9 @@ type Worker struct {
 
 	polls        *limit.Polls        // a slot for each message in flight
 	requests     *semaphore.Weighted // polls under way at once: a slot without one waits for it
+	hung         *semaphore.Weighted // polls of jobs whose last poll was not answered
 	transfers    *limit.Transfers
+	hosts        *limit.Hosts
 	throttle     *limit.Throttle
 	answers      *limit.Answers
 	apiBreaker   *limit.Breaker // open: nothing is polled
@@ -75,7 +77,9 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		metrics:      newMetrics(deps.Metrics),
 		tracer:       deps.Tracer,
 		requests:     semaphore.NewWeighted(int64(cfg.Polls)),
-		transfers:    limit.NewTransfers(cfg.Transfers),
+		hung:         semaphore.NewWeighted(int64(max(1, cfg.Polls/2))),
+		transfers:    limit.NewTransfers(cfg.Transfers, cfg.Polls/2),
+		hosts:        limit.NewHosts(cfg.Transfers, deps.Log),
 		throttle:     limit.NewThrottle(cfg.Backoff),
 		answers:      limit.NewAnswers(),
 		storeBreaker: limit.NewBreaker("store", deps.Store.Probe, deps.Health),

@@ -305,14 +305,49 @@ func TestVeryManyFilesGoIntoAManifest(t *testing.T) {
 func TestThreeDownloadsOfWrongLengthAreInvalid(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	opened := 0
 	h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
-		opened++
 		return nil, &job.Error{Class: job.ClassWrongLength, By: job.FileHost, Err: errors.New("short")}
 	}
-	h.api.script("a", func(context.Context, int) (job.Answer, error) { return files(1), nil })
+	for id, ready := range map[job.ID]time.Duration{"old": minWrongLengthSince, "young": 0} {
+		h.api.script(id, func(context.Context, int) (job.Answer, error) { return files(1), nil })
+		h.schedule(job.Job{ID: id, ReadyAt: time.Now().Add(-ready), SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour)}, time.Now())
+	}
 	h.start()
-	h.submit("a")
-	require.Equal(t, "result_invalid", h.event("a").Data.Reason)
-	require.Equal(t, 3, opened)
+	old := h.event("old")
+	require.Equal(t, "result_invalid", old.Data.Reason)
+	require.Equal(t, 3, old.Data.Polls, "each download is of a fresh answer")
+	h.eventually(func() bool { return h.api.polled("young") > 3 }, "three downloads within a moment are no proof")
+	require.Equal(t, uint64(1), h.count(h.subjects.Events()))
+}
+
+// TestDownloadsThatNeverCome end the job at its deadline, when its result cannot be
+// kept any more.
+func TestDownloadsThatNeverCome(t *testing.T) {
+	t.Parallel()
+	for name, class := range map[string]job.Class{"broken": job.ClassUnavailable, "hanging": job.ClassStalled} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
+				return nil, &job.Error{Class: class, By: job.FileHost, Err: errors.New("certificate has expired")}
+			}
+			now := time.Now()
+			for _, j := range []job.Job{
+				{ID: "over", ReadyAt: now.Add(-resultLife), Deadline: now},
+				{ID: "kept", ReadyAt: now, Deadline: now},
+				{ID: "early", ReadyAt: now.Add(-resultLife), Deadline: now.Add(time.Hour)},
+			} {
+				h.api.script(j.ID, func(context.Context, int) (job.Answer, error) { return files(1), nil })
+				j.SubmittedAt = now
+				h.schedule(j, now)
+			}
+			h.start()
+			event := h.event("over").Data
+			require.Equal(t, "download_failed", event.Reason)
+			require.Equal(t, "certificate has expired", event.Error.Title)
+			h.eventually(func() bool { return min(h.api.polled("kept"), h.api.polled("early")) > 2 }, "they are not tried again")
+			require.Equal(t, uint64(1), h.count(h.subjects.Events()))
+			h.waitsFor("kept", "stalls are counted", func(j job.Job) bool { return (j.Stalls > 0) == (class == job.ClassStalled) })
+		})
+	}
 }

@@ -50,6 +50,7 @@ func fetchConfig(cfg config.Config) fetch.Config {
 		ResultHosts:    cfg.Worker.ResultHosts,
 		MaxResultBytes: cfg.Worker.MaxResultBytes,
 		RequestTimeout: cfg.Worker.PollTimeout,
+		StallLimit:     cfg.Worker.DownloadStall,
 		IdleConns:      max(cfg.Worker.Polls, cfg.Worker.Transfers),
 	}
 }

@@ -33,7 +33,7 @@ func everything() config.Config {
 			SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true,
 		},
 		Worker: config.Worker{
-			SubjectPrefix: "ferry", StreamReplicas: 3, Polls: 41, Transfers: 42, PollRate: 43, PollTimeout: 52 * time.Second,
+			SubjectPrefix: "ferry", StreamReplicas: 3, Polls: 41, Transfers: 42, PollRate: 43, PollTimeout: 52 * time.Second, DownloadStall: 53 * time.Second,
 			Backoff:     retry.Policy{Initial: 44 * time.Second, Max: 45 * time.Second, Multiplier: 46},
 			JobDeadline: 47 * time.Hour, MaxCrashes: 48, MaxResultBytes: 49, ResultHosts: []string{"files.example.com"},
 			EventsMaxAge: 50 * time.Hour, DrainTimeout: 51 * time.Second,
@@ -93,9 +93,9 @@ func TestEverySettingReachesItsPackage(t *testing.T) {
 	api.ClientSecret, api.Token = nil, nil // compared by the next test
 	require.Equal(t, fetch.Config{
 		BaseURL: "https://api.example.com", ClientID: "client", ResultHosts: []string{"files.example.com"},
-		MaxResultBytes: 49, RequestTimeout: 52 * time.Second, IdleConns: 42,
+		MaxResultBytes: 49, RequestTimeout: 52 * time.Second, StallLimit: 53 * time.Second, IdleConns: 42,
 	}, api)
-	withoutSetting := []string{"IdleLimit", "StallLimit", "MinRate", "RateWindow", "RenewDelay"}
+	withoutSetting := []string{"IdleLimit", "MinRate", "RateWindow", "RenewDelay"}
 	for _, name := range unset {
 		require.True(t, slices.Contains(withoutSetting, name), "%s is not set", name)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
+	"github.com/jobferry/jobferry/internal/job"
 	"github.com/stretchr/testify/require"
 )
 
@@ -40,7 +41,7 @@ func BenchmarkDownload(b *testing.B) {
 	client := newClient(b, "https://api.test")
 	b.SetBytes(size)
 	for b.Loop() {
-		source, err := client.Open(b.Context(), fetchtest.ID, 0, fileAt(host, "/f"))
+		source, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, "/f")}).Open(b.Context(), 0)
 		require.NoError(b, err)
 		n, err := io.Copy(io.Discard, fetchtest.OnlyReader{Reader: source})
 		require.NoError(b, err)

@@ -16,7 +16,7 @@ const (
 	defaultMaxResultBytes = 5 << 30
 	defaultRequestTimeout = 30 * time.Second
 	defaultIdleLimit      = 15 * time.Second
-	defaultStallLimit     = 5 * time.Second
+	defaultStallLimit     = 30 * time.Second
 	defaultRenewDelay     = time.Second
 	defaultIdleConns      = 64
 	defaultMinRate        = 1 << 10
@@ -46,12 +46,13 @@ type Config struct {
 	// RequestTimeout bounds a request of the API until its first 64 KiB or
 	// its end have come; 30 s by default.
 	RequestTimeout time.Duration
-	// IdleLimit is how long a download may bring no byte before it is given
-	// up, all tries to resume it included; 15 s by default, because S3 drops
-	// an upload that is idle for about 20 s.
+	// IdleLimit is for how long a broken download is resumed without a byte, and
+	// for how long the body of an answer of the API may bring none; 15 s by
+	// default, because S3 drops an upload that is idle for about 20 s.
 	IdleLimit time.Duration
 	// StallLimit is how long one connection of a download may bring no byte
-	// before another one is tried; 5 s by default.
+	// (WORKER_DOWNLOAD_STALL), and half of what its first byte may take; 30 s by
+	// default. It doubles, to 2 minutes, for a job whose download has stalled.
 	StallLimit time.Duration
 	// MinRate is how many bytes a second a source has to bring on average over
 	// each RateWindow; 1 KiB/s over a minute by default, the numbers that
@@ -75,7 +76,7 @@ func (c Config) withDefaults() Config {
 	c.MaxResultBytes = cmp.Or(c.MaxResultBytes, defaultMaxResultBytes)
 	c.RequestTimeout = cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	c.IdleLimit = cmp.Or(c.IdleLimit, defaultIdleLimit)
-	c.StallLimit = cmp.Or(c.StallLimit, min(defaultStallLimit, c.IdleLimit))
+	c.StallLimit = cmp.Or(c.StallLimit, defaultStallLimit)
 	c.RenewDelay = cmp.Or(c.RenewDelay, defaultRenewDelay)
 	c.IdleConns = cmp.Or(c.IdleConns, defaultIdleConns)
 	c.MinRate = cmp.Or(c.MinRate, defaultMinRate)

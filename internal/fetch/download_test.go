@@ -41,7 +41,7 @@ func TestDownload(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write([]byte("as sent"))
 	})
-	source, err := newClient(t, "https://api.test").Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/out/Image.PNG"))
+	source, err := newClient(t, "https://api.test").Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, "/out/Image.PNG")}).Open(t.Context(), 0)
 	require.NoError(t, err)
 	require.EqualValues(t, 7, source.Size())
 	require.Equal(t, "image/png", source.ContentType())
@@ -73,7 +73,7 @@ func TestDownloadOfUnknownLengthAndOfNothing(t *testing.T) {
 		size    int64
 		content string
 	}{"/empty": {0, ""}, "/chunked": {-1, "onetwo"}} {
-		source, err := client.Open(t.Context(), fetchtest.ID, 0, fileAt(host, path))
+		source, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, path)}).Open(t.Context(), 0)
 		require.NoError(t, err)
 		require.Equal(t, want.size, source.Size())
 		content, err := readAll(source, nil)
@@ -98,7 +98,7 @@ func TestContentTypeAndExtensionOfADownload(t *testing.T) {
 			t.Parallel()
 			files := script(fetchtest.Replies(200, "x", "Content-Type", c.host))
 			file := job.File{ContentType: c.api, URL: secret.New("https://files.test" + c.path + "?f=.exe")}
-			source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, file)
+			source, err := offline(t, nil, files.RoundTrip).Download(job.Job{ID: fetchtest.ID}, []job.File{file}).Open(t.Context(), 0)
 			require.NoError(t, err)
 			require.Equal(t, c.contentType, source.ContentType(), c.path)
 			require.Equal(t, c.ext, source.Ext(), c.path)
@@ -111,7 +111,7 @@ func TestDownloadThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	limited := func(c *Config) { c.MaxResultBytes = 4 }
 	open := func(step fetchtest.Transport) (string, error) {
-		return readAll(offline(t, nil, step, limited).Open(t.Context(), fetchtest.ID, 0, signedFile()))
+		return readAll(offline(t, nil, step, limited).Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(t.Context(), 0))
 	}
 	_, err := open(sendsAll("12345"))
 	fetchtest.RequireReason(t, err, job.ReasonResultTooLarge)
@@ -130,7 +130,7 @@ func TestSignedURLGoesOutAsItCame(t *testing.T) {
 	t.Parallel()
 	files := script(sendsAll("x"))
 	file := job.File{URL: secret.New("https://files.test/a%2Fb c/ü.pdf?X-Amz-Signature=h%2F+|")}
-	_, err := readAll(offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, file))
+	_, err := readAll(offline(t, nil, files.RoundTrip).Download(job.Job{ID: fetchtest.ID}, []job.File{file}).Open(t.Context(), 0))
 	require.NoError(t, err)
 	require.Equal(t, "/a%2Fb%20c/%C3%BC.pdf?X-Amz-Signature=h%2F+%7C", files.seen()[0].URL.RequestURI())
 }
@@ -139,7 +139,7 @@ func TestSignedURLGoesOutAsItCame(t *testing.T) {
 func TestWholeFileAsARange(t *testing.T) {
 	t.Parallel()
 	host := fetchtest.Replies(206, digits, "Content-Range", fmt.Sprintf("bytes 0-%d/%d", len(digits)-1, len(digits)))
-	got, err := readAll(offline(t, nil, host).Open(t.Context(), fetchtest.ID, 0, signedFile()))
+	got, err := readAll(offline(t, nil, host).Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(t.Context(), 0))
 	require.NoError(t, err)
 	require.Equal(t, digits, got)
 }
@@ -166,7 +166,7 @@ func TestErrorPagesAreNoFiles(t *testing.T) {
 			t.Parallel()
 			file := signedFile()
 			file.ContentType, file.DeclaredSize = row.declared, &size
-			got, err := readAll(offline(t, nil, sendsAll(row.content)).Open(t.Context(), fetchtest.ID, 0, file))
+			got, err := readAll(offline(t, nil, sendsAll(row.content)).Download(job.Job{ID: fetchtest.ID}, []job.File{file}).Open(t.Context(), 0))
 			if row.good {
 				require.NoError(t, err)
 				require.Equal(t, row.content, got)
@@ -182,7 +182,7 @@ func TestDeclaredSizeIsNoReasonToFail(t *testing.T) {
 	size := int64(999)
 	file := signedFile()
 	file.DeclaredSize = &size
-	content, err := readAll(offline(t, nil, sendsAll("1234")).Open(t.Context(), fetchtest.ID, 0, file))
+	content, err := readAll(offline(t, nil, sendsAll("1234")).Download(job.Job{ID: fetchtest.ID}, []job.File{file}).Open(t.Context(), 0))
 	require.NoError(t, err)
 	require.Equal(t, "1234", content)
 }
@@ -198,7 +198,7 @@ func TestDownloadOverConnectionsThatBreak(t *testing.T) {
 		http.ServeContent(&dropping{ResponseWriter: w, left: 300 << 10}, r, "f.bin", time.Time{}, strings.NewReader(content))
 	})
 	client := newClient(t, "https://api.test")
-	source, err := client.Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/f.bin"))
+	source, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, "/f.bin")}).Open(t.Context(), 0)
 	require.NoError(t, err)
 	require.EqualValues(t, len(content), source.Size())
 	got, err := readAll(source, nil)
@@ -242,7 +242,7 @@ func TestDownloadOverAConnectionThatStalls(t *testing.T) {
 		http.ServeContent(w, r, "f.bin", time.Time{}, strings.NewReader(content))
 	})
 	client := newClient(t, "https://api.test", func(c *Config) { c.StallLimit = 50 * time.Millisecond })
-	got, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/f.bin")))
+	got, err := readAll(client.Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, "/f.bin")}).Open(t.Context(), 0))
 	require.NoError(t, err)
 	require.Equal(t, content, got)
 }
@@ -258,7 +258,7 @@ func TestDownloadEndsWithItsContext(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	client := newClient(t, "https://api.test")
-	source, err := client.Open(ctx, fetchtest.ID, 0, fileAt(host, "/f"))
+	source, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, "/f")}).Open(ctx, 0)
 	require.NoError(t, err)
 	_, err = io.ReadFull(source, make([]byte, 10))
 	require.NoError(t, err)
@@ -273,13 +273,13 @@ func TestDownloadEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, source.Close())
 
-	_, err = client.Open(ctx, fetchtest.ID, 0, fileAt(host, "/f"))
+	_, err = client.Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, "/f")}).Open(ctx, 0)
 	require.ErrorIs(t, err, stop)
 }
 
 func TestDownloadAfterClose(t *testing.T) {
 	t.Parallel()
-	source, err := offline(t, nil, sendsAll("1234")).Open(t.Context(), fetchtest.ID, 0, signedFile())
+	source, err := offline(t, nil, sendsAll("1234")).Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(t.Context(), 0)
 	require.NoError(t, err)
 	n, err := source.Read(nil)
 	require.NoError(t, err)

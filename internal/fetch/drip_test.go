@@ -127,14 +127,14 @@ func TestWhatIsNotTooSlow(t *testing.T) {
 			return fetchtest.Respond(200, io.LimitReader(body, 1<<20), "ETag", etag, "Content-Length", strconv.Itoa(1<<20)), nil
 		}
 		files := script(slow)
-		got, err := readAll(offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, signedFile()))
+		got, err := readAll(offline(t, nil, files.RoundTrip).Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(t.Context(), 0))
 		require.NoError(t, err)
 		require.Equal(t, content, got)
 		require.Len(t, files.seen(), 1)
 	})
 	synctest.Test(t, func(t *testing.T) {
 		files := script(sendsAll(content))
-		source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, signedFile())
+		source, err := offline(t, nil, files.RoundTrip).Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(t.Context(), 0)
 		require.NoError(t, err)
 		for range 10 {
 			time.Sleep(time.Hour)
@@ -205,7 +205,7 @@ func TestAFileHostWhoseErrorsDrip(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			client := offline(t, withFile().RoundTrip, drips(code, "", 1, time.Second))
-			_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(signedURL)})
+			_, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(signedURL)}}).Open(t.Context(), 0)
 			require.Error(t, err)
 			require.LessOrEqual(t, time.Since(began), 4*defaultStallLimit+defaultIdleLimit, "%d", code)
 		})

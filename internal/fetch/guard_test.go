@@ -22,7 +22,7 @@ func TestOpenOfAPrivateAddress(t *testing.T) {
 	t.Cleanup(host.Close)
 	client := newClient(t, "https://api.test", func(c *Config) { c.ResultHosts = nil })
 	for _, raw := range []string{host.URL, strings.Replace(host.URL, "127.0.0.1", "localhost", 1), strings.Replace(host.URL, "127.0.0.1", "[::1]", 1)} {
-		_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(raw + "/f?X-Amz-Signature=hunter2")})
+		_, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(raw + "/f?X-Amz-Signature=hunter2")}}).Open(t.Context(), 0)
 		fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
 		fetchtest.RequireNoSecret(t, err)
 	}
@@ -38,7 +38,7 @@ func TestOpenOfAURLThatIsNone(t *testing.T) {
 	} {
 		t.Run(raw, func(t *testing.T) {
 			t.Parallel()
-			_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(raw)})
+			_, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(raw)}}).Open(t.Context(), 0)
 			fetchtest.RequireReason(t, err, want)
 			fetchtest.RequireNoSecret(t, err)
 		})
@@ -62,7 +62,7 @@ func TestRedirectsOfADownload(t *testing.T) {
 	})
 	client := newClient(t, "https://api.test")
 	open := func(path string) (job.Source, error) {
-		return client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(hop.URL + path + "?X-Amz-Signature=hunter2")})
+		return client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(hop.URL + path + "?X-Amz-Signature=hunter2")}}).Open(t.Context(), 0)
 	}
 	source, err := open("/good")
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestARedirectToAnotherPortIsAnotherHost(t *testing.T) {
 	client := newClient(t, "https://api.test", func(c *Config) {
 		c.ResultHosts = []string{strings.TrimPrefix(hop.URL, "http://")}
 	})
-	_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(hop.URL)})
+	_, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(hop.URL)}}).Open(t.Context(), 0)
 	fetchtest.RequireUnavailable(t, err)
 	require.Zero(t, touched.Load())
 }
@@ -114,7 +114,7 @@ func TestOpenOfANameThatResolvesToLoopback(t *testing.T) {
 	for _, named := range [][]string{nil, {"*.test"}, {"*.attacker.test" + port}} {
 		client := newClient(t, "https://api.test", func(c *Config) { c.ResultHosts = named })
 		resolving(t, client, fetchtest.Resolver([]string{"127.0.0.1"}))
-		_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New("https://files.attacker.test" + port + "/f?X-Amz-Signature=hunter2")})
+		_, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New("https://files.attacker.test" + port + "/f?X-Amz-Signature=hunter2")}}).Open(t.Context(), 0)
 		fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
 		fetchtest.RequireNoSecret(t, err)
 	}
@@ -125,7 +125,7 @@ func TestOpenOfANameThatResolvesToLoopback(t *testing.T) {
 	client := newClient(t, "https://api.test", func(c *Config) { c.ResultHosts = []string{"files.attacker.test"} })
 	resolving(t, client, fetchtest.Resolver([]string{"127.0.0.1"}))
 	address := strings.Replace(plain.URL, "127.0.0.1", "files.attacker.test", 1)
-	content, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(address)}))
+	content, err := readAll(client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(address)}}).Open(t.Context(), 0))
 	require.NoError(t, err)
 	require.Equal(t, "content", content)
 }

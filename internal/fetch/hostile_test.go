@@ -99,7 +99,7 @@ func firstOf(first, second error) error {
 func statusOf(ctx context.Context, c *Client) error { return second(c.Status(ctx, fetchtest.ID)) }
 
 func openAll(ctx context.Context, c *Client) error {
-	source, err := c.Open(ctx, fetchtest.ID, 0, signedFile())
+	source, err := c.Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func TestACompressedBombIsNotHeld(t *testing.T) { //nolint:paralleltest // it me
 	})
 	client := newClient(t, host.URL, func(c *Config) { c.MaxResultBytes = testMostResult })
 
-	content, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/f")))
+	content, err := readAll(client.Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, "/f")}).Open(t.Context(), 0))
 	require.NoError(t, err)
 	require.Len(t, content, len(bomb))
 
@@ -303,7 +303,7 @@ func TestHeadersWithoutEndAreNotHeld(t *testing.T) { //nolint:paralleltest // it
 		require.Less(t, fetchtest.Heap(), before+testMostHeap)
 
 		client = newClient(t, address, func(c *Config) { c.IdleLimit = 300 * time.Millisecond })
-		_, err := client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(address + "/f")})
+		_, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(address + "/f")}}).Open(t.Context(), 0)
 		fetchtest.RequireUnavailable(t, err)
 		require.Less(t, fetchtest.Heap(), before+testMostHeap)
 	}
@@ -317,7 +317,7 @@ func TestRedirectsWithoutEnd(t *testing.T) {
 		http.Redirect(w, r, fmt.Sprintf("%s/%d", hop, asked.Add(1)), http.StatusFound)
 	})
 	hop = host.URL
-	_, err := newClient(t, "https://api.test").Open(t.Context(), fetchtest.ID, 0, fileAt(host, "/"))
+	_, err := newClient(t, "https://api.test").Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, "/")}).Open(t.Context(), 0)
 	fetchtest.RequireUnavailable(t, err)
 	require.EqualValues(t, 1+10, asked.Load())
 }

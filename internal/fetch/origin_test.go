@@ -92,9 +92,11 @@ func TestDownloadsCarryNoCredential(t *testing.T) {
 	var downloads seenHeaders
 	files := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		downloads.note(r)
-		switch r.URL.Path {
-		case "/stale":
+		if r.URL.RawQuery == "stale" {
 			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		switch r.URL.Path {
 		case "/away":
 			http.Redirect(w, r, "/f", http.StatusTemporaryRedirect)
 		default:
@@ -113,12 +115,12 @@ func TestDownloadsCarryNoCredential(t *testing.T) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+files.URL+`/fresh"}}`))
+		_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+files.URL+`/f?fresh"}}`))
 	})
 	client := newClient(t, api.URL)
 	require.NoError(t, second(client.Poll(t.Context(), fetchtest.ID)))
-	for _, from := range []string{files.URL + "/f", files.URL + "/away", files.URL + "/stale", api.URL + "/file", api.URL + "/file"} {
-		content, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(from)}))
+	for _, from := range []string{files.URL + "/f", files.URL + "/away", files.URL + "/f?stale", api.URL + "/file", api.URL + "/file"} {
+		content, err := readAll(client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(from)}}).Open(t.Context(), 0))
 		require.NoError(t, err)
 		require.Equal(t, "content", content)
 	}

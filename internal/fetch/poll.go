@@ -20,11 +20,6 @@ const noJob = "00000000-0000-0000-0000-000000000000"
 // governs it too. The caller closes the answer when its files are of no further
 // use, because the memory that they take is bounded over all answers.
 func (c *Client) Poll(ctx context.Context, id job.ID) (job.Answer, error) {
-	return c.poll(ctx, id, answer.EveryFile)
-}
-
-// poll keeps one file of the result, or every one.
-func (c *Client) poll(ctx context.Context, id job.ID, file int) (job.Answer, error) {
 	r, err := c.call(ctx, endpointResult, "jobs", string(id))
 	if errors.Is(err, errUnauthorized) && c.Probe(ctx) == nil { // the token is good for others
 		return job.Answer{}, answer.Unauthorized()
@@ -34,7 +29,7 @@ func (c *Client) poll(ctx context.Context, id job.ID, file int) (job.Answer, err
 	}
 	switch r.StatusCode {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo: // the latter is a 200 that a proxy has changed
-		return c.answers.Read(r, id, file)
+		return c.answers.Read(r, id)
 	}
 	return withoutResult(r)
 }

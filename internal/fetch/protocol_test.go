@@ -59,7 +59,7 @@ func TestPollAndDownloadOverHTTP2(t *testing.T) {
 	})
 	answer, err := client.Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
-	got, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, answer.Files[0]))
+	got, err := readAll(client.Download(job.Job{ID: fetchtest.ID}, []job.File{answer.Files[0]}).Open(t.Context(), 0))
 	require.NoError(t, err)
 	require.Equal(t, file, got)
 }
@@ -148,7 +148,7 @@ func TestManyPollsAndDownloadsAtOnce(t *testing.T) {
 		if answer.Payload != nil {
 			return readAll(answer.Payload, nil)
 		}
-		return readAll(client.Open(t.Context(), id, 0, answer.Files[0]))
+		return readAll(client.Download(job.Job{ID: id}, []job.File{answer.Files[0]}).Open(t.Context(), 0))
 	}
 	var all sync.WaitGroup
 	var wrong atomic.Int32
@@ -177,9 +177,11 @@ func TestTokenIsNeverSentToAFileHost(t *testing.T) {
 			leaked.Store(true)
 		}
 		switch r.URL.Path {
-		case "/expired":
-			w.WriteHeader(http.StatusForbidden)
 		case "/moved":
+			if r.URL.RawQuery == "expired" {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
 			http.Redirect(w, r, files.URL+"/f", http.StatusTemporaryRedirect)
 		default:
 			_, _ = io.WriteString(w, "content")
@@ -193,7 +195,7 @@ func TestTokenIsNeverSentToAFileHost(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, completed(`{"file":{"URL":"`+files.URL+`/moved"}}`))
 	})
-	got, err := readAll(newClient(t, api.URL).Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(files.URL + "/expired")}))
+	got, err := readAll(newClient(t, api.URL).Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(files.URL + "/moved?expired")}}).Open(t.Context(), 0))
 	require.NoError(t, err)
 	require.Equal(t, "content", got)
 	require.EqualValues(t, 3, seen.Load())

@@ -25,7 +25,7 @@ func TestWhereADownloadMayBeRedirected(t *testing.T) {
 	open := func(location string) ([]*http.Request, error) {
 		files := script(says(http.StatusFound, "Location", location), sendsAll("content"))
 		client := offline(t, nil, files.RoundTrip, func(c *Config) { c.ResultHosts = nil })
-		_, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, signedFile()))
+		_, err := readAll(client.Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(t.Context(), 0))
 		return files.seen(), err
 	}
 	for _, bad := range []string{
@@ -65,10 +65,10 @@ func runProxyChild(t *testing.T) {
 	resolving(t, client, fetchtest.Resolver([]string{"127.0.0.1"}))
 	_, err := client.Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)
-	content, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New(os.Getenv(proxyChild))}))
+	content, err := readAll(client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(os.Getenv(proxyChild))}}).Open(t.Context(), 0))
 	require.NoError(t, err)
 	require.Equal(t, "from the file host", content)
-	_, err = client.Open(t.Context(), fetchtest.ID, 0, job.File{URL: secret.New("http://internal.test/f")})
+	_, err = client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New("http://internal.test/f")}}).Open(t.Context(), 0)
 	fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
 }
 

@@ -12,10 +12,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/fetch/watchdog"
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/secret"
 )
 
 var errReset = errors.New("connection reset by peer")
@@ -35,7 +37,7 @@ func resume(t *testing.T, api fetchtest.Transport, files *steps, check func(t *t
 	synctest.Test(t, func(t *testing.T) {
 		client := offline(t, api, files.RoundTrip, func(c *Config) { c.RenewDelay = time.Second })
 		began := time.Now()
-		got, err := readAll(client.Open(t.Context(), fetchtest.ID, 0, signedFile()))
+		got, err := readAll(client.Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(t.Context(), 0))
 		if err != nil {
 			fetchtest.RequireNoSecret(t, err)
 		}
@@ -52,9 +54,9 @@ func requireWhole(t *testing.T, got string, err error, _ time.Duration, _ *Clien
 // withFile is an API whose job has a file at another path each time.
 func withFile() *steps {
 	return script(
-		fetchtest.Replies(200, completed(`{"file":{"URL":"https://files.test/fresh1?X-Amz-Signature=hunter2"}}`), "Content-Type", "application/json"),
-		fetchtest.Replies(200, completed(`{"file":{"URL":"https://files.test/fresh2?X-Amz-Signature=hunter2"}}`), "Content-Type", "application/json"),
-		fetchtest.Replies(200, completed(`{"file":{"URL":"https://files.test/fresh3?X-Amz-Signature=hunter2"}}`), "Content-Type", "application/json"),
+		fetchtest.Replies(200, completed(`{"file":{"URL":"https://files.test/out/Report.PDF?fresh=1&X-Amz-Signature=hunter2"}}`), "Content-Type", "application/json"),
+		fetchtest.Replies(200, completed(`{"file":{"URL":"https://files.test/out/Report.PDF?fresh=2&X-Amz-Signature=hunter2"}}`), "Content-Type", "application/json"),
+		fetchtest.Replies(200, completed(`{"file":{"URL":"https://files.test/out/Report.PDF?fresh=3&X-Amz-Signature=hunter2"}}`), "Content-Type", "application/json"),
 	)
 }
 
@@ -65,7 +67,7 @@ func TestDownloadIsResumed(t *testing.T) {
 		"reset":                   {sends(digits, 4, errReset), sendsAll(digits)},
 		"ended early":             {sends(digits, 4, io.EOF), sendsAll(digits)},
 		"stalled":                 {sends(digits, 4, errStall), sendsAll(digits)},
-		"stalled before a byte":   {sends(digits, 0, errStall), sendsAll(digits)},
+		"stalled in the middle":   {sends(digits, 4, errStall), sends(digits, 0, errStall), sendsAll(digits)},
 		"broken before a byte":    {sends(digits, 0, errReset), sendsAll(digits)},
 		"a byte at a time":        {sends(digits, 1, errReset)},
 		"no connection":           {breaks(errReset), breaks(io.EOF), sendsAll(digits)},
@@ -103,20 +105,13 @@ func ranges(files *steps) []string {
 
 func TestDownloadThatBringsNoByteIsGivenUp(t *testing.T) {
 	t.Parallel()
-	hang := func(req *http.Request) (*http.Response, error) {
-		<-req.Context().Done()
-		return nil, req.Context().Err()
-	}
 	for name, c := range map[string]struct {
 		files []fetchtest.Transport
 		want  string
 	}{
 		"at once":         {[]fetchtest.Transport{breaks(errReset)}, "connection reset"},
 		"by the host":     {[]fetchtest.Transport{says(503)}, "503"},
-		"hanging":         {[]fetchtest.Transport{hang}, "no answer within"},
 		"midway":          {[]fetchtest.Transport{sends(digits, 4, errReset), breaks(errReset)}, "broke off at byte 4"},
-		"midway, stalled": {[]fetchtest.Transport{sends(digits, 4, errStall), sends(digits, 0, errStall)}, "stalled"},
-		"midway, hanging": {[]fetchtest.Transport{sends(digits, 4, errStall), hang}, "no answer within"},
 		"midway, refused": {[]fetchtest.Transport{sends(digits, 4, errReset), says(500)}, "500"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +131,7 @@ func TestTimeBetweenReadsIsTheCallersOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		files := script(sends(digits, 4, errReset), breaks(errReset), sendsAll(digits))
-		source, err := offline(t, nil, files.RoundTrip).Open(t.Context(), fetchtest.ID, 0, signedFile())
+		source, err := offline(t, nil, files.RoundTrip).Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(t.Context(), 0)
 		require.NoError(t, err)
 		b := make([]byte, 4)
 		_, err = io.ReadFull(source, b)
@@ -252,7 +247,7 @@ func TestDownloadOfAURLThatExpired(t *testing.T) {
 				requireWhole(t, got, err, took, c)
 				require.Zero(t, took, "the first fresh URL is asked for and used at once")
 				last := host.seen()[len(host.seen())-1]
-				require.True(t, strings.HasPrefix(last.URL.Path, "/fresh"), name)
+				require.Contains(t, last.URL.RawQuery, "fresh", name)
 				require.InDelta(t, len(api.seen()), testutil.ToFloat64(c.metrics.renewals), 0)
 				require.Empty(t, last.Header.Get("Authorization"))
 			})
@@ -271,7 +266,7 @@ func TestDownloadWhoseFreshURLsAreRefusedToo(t *testing.T) {
 	})
 
 	// A byte in between makes the count begin again.
-	host := script(says(403), says(403), says(403), sends(digits, 4, errReset), says(403), says(403), says(403), sendsAll(digits))
+	host := script(says(403), says(403), says(403), sends(digits, 4, errReset), says(403), sendsAll(digits))
 	resume(t, withFile().RoundTrip, host, requireWhole)
 }
 
@@ -315,7 +310,7 @@ func TestRenewalThatBringsNoURL(t *testing.T) {
 		job.ReasonJobExpired:    fetchtest.Replies(410, `{"title":"Gone","status":410}`),
 		job.ReasonAPIRejected:   fetchtest.Replies(422, `{"title":"No","status":422}`),
 		job.ReasonResultInvalid: asJSON(completed(`{"file":7}`)),
-		job.ReasonResultBlocked: asJSON(completed(`{"file":{"URL":"https://evil.test/?signature=1"}}`)),
+		job.ReasonResultBlocked: asJSON(completed(`{"file":{"URL":"https://evil.test/out/Report.PDF?signature=1"}}`)),
 	} {
 		t.Run(string(reason), func(t *testing.T) {
 			t.Parallel()
@@ -333,7 +328,7 @@ func TestRenewalIsTriedAgainWhileThereIsTime(t *testing.T) {
 	t.Parallel()
 	api := script(fetchtest.Replies(503, ""), breaks(errReset), withFile().RoundTrip)
 	files := func(req *http.Request) (*http.Response, error) {
-		if strings.HasPrefix(req.URL.Path, "/fresh") {
+		if strings.Contains(req.URL.RawQuery, "fresh") {
 			return sendsAll(digits)(req)
 		}
 		return says(403)(req)
@@ -363,7 +358,7 @@ func TestResumingEndsWithItsContext(t *testing.T) {
 			}
 			time.AfterFunc(3*time.Second, func() { cancel(stop) })
 			began := time.Now()
-			_, err := offline(t, hang, files.RoundTrip).Open(ctx, fetchtest.ID, 0, signedFile())
+			_, err := offline(t, hang, files.RoundTrip).Download(job.Job{ID: fetchtest.ID}, []job.File{signedFile()}).Open(ctx, 0)
 			require.ErrorIs(t, err, stop, name)
 			require.ErrorIs(t, err, context.Canceled, name)
 			require.Equal(t, 3*time.Second, time.Since(began), name)
@@ -371,17 +366,172 @@ func TestResumingEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// filesAt is a list of files at these paths, as an answer of the API and as that was
+// read.
+func filesAt(query string, paths ...string) (string, []job.File) {
+	var list []string
+	var files []job.File
+	for _, path := range paths {
+		url := "https://files.test/" + path + "?" + query
+		list = append(list, `{"URL":"`+url+`"}`)
+		files = append(files, job.File{URL: secret.New(url)})
+	}
+	return completed(`{"files":[` + strings.Join(list, ",") + `]}`), files
+}
+
 func TestRenewalTakesTheSameFileOfMany(t *testing.T) {
 	t.Parallel()
-	api := fetchtest.Replies(200, completed(`{"files":[{"URL":"https://files.test/a"},{"URL":"https://files.test/b"},{"URL":"https://files.test/c"}]}`), "Content-Type", "application/json")
-	files := script(says(404), sendsAll(digits))
-	got, err := readAll(offline(t, api, files.RoundTrip).Open(t.Context(), fetchtest.ID, 1, signedFile()))
+	answer, before := filesAt("v=1", "a", "b", "c")
+	api := fetchtest.Replies(200, answer, "Content-Type", "application/json")
+	host := script(says(404), sendsAll(digits))
+	got, err := readAll(offline(t, api, host.RoundTrip).Download(job.Job{ID: fetchtest.ID}, before).Open(t.Context(), 1))
 	require.NoError(t, err)
 	require.Equal(t, digits, got)
-	require.Equal(t, "/b", files.seen()[1].URL.Path)
+	require.Equal(t, "/b", host.seen()[1].URL.Path)
+}
 
-	_, err = offline(t, api, script(says(404)).RoundTrip).Open(t.Context(), fetchtest.ID, 3, signedFile())
-	fetchtest.RequireUnavailable(t, err)
+// The files of a job share a renewal.
+func TestOneRenewalForAllFiles(t *testing.T) {
+	t.Parallel()
+	answer, before := filesAt("v=1", "a", "b", "c")
+	fresh, _ := filesAt("v=2", "a", "b", "c")
+	require.NotEqual(t, answer, fresh)
+	api := script(fetchtest.Replies(200, fresh, "Content-Type", "application/json"))
+	host := func(req *http.Request) (*http.Response, error) {
+		if req.URL.RawQuery == "v=1" {
+			return says(403)(req)
+		}
+		return sendsAll(digits)(req)
+	}
+	downloads := offline(t, api.RoundTrip, host).Download(job.Job{ID: fetchtest.ID}, before)
+	defer downloads.Close()
+	var group errgroup.Group
+	for index := range before {
+		group.Go(func() error {
+			got, err := readAll(downloads.Open(t.Context(), index))
+			if err == nil && got != digits {
+				err = errors.New(got)
+			}
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	require.Equal(t, 1, downloads.Renewals())
+	require.Len(t, api.seen(), 1)
+}
+
+// An answer that names other files, or the same ones in another order, ends all
+// downloads of the job: what was stored of the earlier ones must not be mixed in.
+func TestRenewalWithOtherFiles(t *testing.T) {
+	t.Parallel()
+	for name, paths := range map[string][]string{
+		"another order": {"b", "a", "c"}, "fewer": {"a", "b"}, "more": {"a", "b", "c", "d"}, "another one": {"a", "b", "x"},
+	} {
+		_, before := filesAt("v=1", "a", "b", "c")
+		fresh, _ := filesAt("v=2", paths...)
+		client := offline(t, fetchtest.Replies(200, fresh, "Content-Type", "application/json"), says(403))
+		downloads := client.Download(job.Job{ID: fetchtest.ID}, before)
+		for index := range before {
+			_, err := downloads.Open(t.Context(), index)
+			fetchtest.RequireUnavailable(t, err)
+			require.ErrorContains(t, err, "names other files", name)
+		}
+		require.Equal(t, 1, downloads.Renewals(), name)
+		downloads.Close()
+	}
+}
+
+func TestSameFiles(t *testing.T) {
+	t.Parallel()
+	size := func(n int64) *int64 { return &n }
+	file := func(path string, size *int64) job.File {
+		return job.File{URL: secret.New("https://files.test/" + path), ContentType: "image/png", DeclaredSize: size}
+	}
+	require.True(t, sameFiles([]job.File{file("a?1", nil)}, []job.File{file("a?2", nil)}))
+	require.True(t, sameFiles([]job.File{file("a", size(1))}, []job.File{file("b", size(1))}), "at another place, with the same type and size")
+	require.False(t, sameFiles([]job.File{file("a", size(1))}, []job.File{file("b", size(2))}))
+	require.False(t, sameFiles([]job.File{file("a", nil)}, []job.File{file("b", nil)}), "nothing tells")
+	require.False(t, sameFiles([]job.File{file("a", size(1)), file("b", size(1))}, []job.File{file("b", size(1)), file("a", size(1))}), "the order tells them apart")
+	require.False(t, sameFiles([]job.File{file("a", size(1))}, []job.File{{ContentType: "image/png", DeclaredSize: size(1)}}), "delivered elsewhere by now")
+}
+
+// What has come of a file is worth another connection, with more time.
+func TestStallsMidway(t *testing.T) {
+	t.Parallel()
+	hang := func(req *http.Request) (*http.Response, error) {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	for want, host := range map[string]*steps{
+		"stalled":          script(sends(digits, 4, errStall), sends(digits, 0, errStall)),
+		"no answer within": script(sends(digits, 4, errStall), hang),
+	} {
+		resume(t, nil, host, func(t *testing.T, _ string, err error, took time.Duration, _ *Client) {
+			require.Equal(t, job.ClassStalled, job.ClassOf(err))
+			require.ErrorContains(t, err, want)
+			require.Len(t, host.seen(), 3)
+			require.InDelta(t, 7*defaultStallLimit, took, float64(time.Second), "once, twice, four times the limit")
+		})
+	}
+}
+
+// A job whose downloads have stalled gives the next one more time.
+func TestStallsDouble(t *testing.T) {
+	t.Parallel()
+	hang := func(req *http.Request) (*http.Response, error) {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	for stalls, want := range []time.Duration{2 * defaultStallLimit, 2 * time.Minute, 2 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			host := script(hang)
+			_, err := offline(t, nil, host.RoundTrip).Download(job.Job{ID: fetchtest.ID, Stalls: stalls}, []job.File{signedFile()}).Open(t.Context(), 0)
+			require.Equal(t, job.ClassStalled, job.ClassOf(err))
+			require.Equal(t, want, time.Since(began))
+			require.Len(t, host.seen(), 1, "the job waits by a timer")
+		})
+	}
+}
+
+// A host that asks for a wait gets it: in hand if it is short, else by the job's timer.
+func TestRetryAfterOfAFileHost(t *testing.T) {
+	t.Parallel()
+	resume(t, nil, script(says(429, "Retry-After", "5"), sendsAll(digits)), func(t *testing.T, got string, err error, took time.Duration, c *Client) {
+		requireWhole(t, got, err, took, c)
+		require.GreaterOrEqual(t, took, 5*time.Second)
+		require.Less(t, took, 6*time.Second)
+	})
+	host := script(says(429, "Retry-After", "60"))
+	resume(t, nil, host, func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
+		require.Equal(t, time.Minute, job.AsError(err).RetryAfter)
+		require.Len(t, host.seen(), 1)
+	})
+}
+
+// A renewal that the API puts off for a moment does not throw the download away.
+func TestRenewalThatIsPutOff(t *testing.T) {
+	t.Parallel()
+	api := script(
+		fetchtest.Replies(429, `{"title":"slow down"}`, "Retry-After", "1"),
+		fetchtest.Replies(200, completed(`{"file":{"URL":"https://files.test/out/Report.PDF?v=2"}}`), "Content-Type", "application/json"),
+	)
+	host := script(sends(digits, 4, errReset), says(403), says(403), sendsAll(digits))
+	resume(t, api.RoundTrip, host, func(t *testing.T, got string, err error, took time.Duration, c *Client) {
+		requireWhole(t, got, err, took, c)
+		require.Equal(t, "bytes=4-", host.seen()[3].Header.Get("Range"))
+	})
+}
+
+// A host that takes no request with a range, though the URL is fresh.
+func TestRangeThatIsRefused(t *testing.T) {
+	t.Parallel()
+	api := fetchtest.Replies(200, completed(`{"file":{"URL":"https://files.test/out/Report.PDF?v=2"}}`), "Content-Type", "application/json")
+	host := script(sends(digits, 4, errReset), says(403))
+	resume(t, api, host, func(t *testing.T, _ string, err error, _ time.Duration, _ *Client) {
+		fetchtest.RequireUnavailable(t, err)
+		require.Len(t, host.seen(), 3, "the next download begins without a range")
+	})
 }
 
 // A host that never says which file it has is trusted by its length, and one

@@ -46,7 +46,7 @@ func TestSourcesKeepToTheirContract(t *testing.T) {
 		}
 		download := func(path string) func(*testing.T) job.Source {
 			return func(t *testing.T) job.Source {
-				source, err := client.Open(t.Context(), "x", 0, job.File{URL: secret.New(server.URL + path)})
+				source, err := client.Download(job.Job{ID: "x"}, []job.File{{URL: secret.New(server.URL + path)}}).Open(t.Context(), 0)
 				require.NoError(t, err)
 				return source
 			}

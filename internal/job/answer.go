@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -69,11 +70,23 @@ func (a Answer) Close() error {
 // File is one result file as the API describes it.
 type File struct {
 	URL         secret.String // signed: whoever has it has the file
+	Host        string        // of the URL, with its port if it has one
 	Ext         string        // of the URL's path, with its dot, or empty
 	ContentType string        // empty: take the download's
 	// DeclaredSize and PageCount are nil where the API gives none.
 	DeclaredSize *int64
 	PageCount    *int
+}
+
+// FileHost is the host of the first file that has to be downloaded, empty if there
+// is none.
+func (a Answer) FileHost() string {
+	for _, file := range a.Files {
+		if !file.URL.IsZero() {
+			return file.Host
+		}
+	}
+	return ""
 }
 
 // Announced is what the API says of the file before its download has begun, or
@@ -116,6 +129,18 @@ type Description interface {
 type Source interface {
 	io.ReadCloser
 	Description
+}
+
+// Downloads opens the files of one completed job. They share the renewals of
+// their URLs. It is safe for concurrent use.
+type Downloads interface {
+	// Open starts the download of the index-th file, from 0. The caller closes
+	// the source.
+	Open(ctx context.Context, index int) (Source, error)
+	// Renewals is how often the API was asked for fresh URLs: polls of the job.
+	Renewals() int
+	// Close releases the newest answer. No source may be open.
+	Close()
 }
 
 // Payload is a result that stands in the API's answer itself. Its Read returns

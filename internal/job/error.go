@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jobferry/jobferry/internal/secret"
 )
 
 // Reason says why a job failed. The set is closed: it is the reason of the
@@ -19,6 +21,7 @@ const (
 	ReasonDeadlineExceeded Reason = "deadline_exceeded"
 	ReasonResultTooLarge   Reason = "result_too_large"
 	ReasonResultBlocked    Reason = "result_blocked"
+	ReasonDownloadFailed   Reason = "download_failed"
 	ReasonResultInvalid    Reason = "result_invalid"
 	ReasonStoreRejected    Reason = "store_rejected"
 	ReasonStoreFailed      Reason = "store_failed"
@@ -30,7 +33,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonJobFailed, ReasonAPIRejected, ReasonJobExpired, ReasonJobUnknown,
 		ReasonDeadlineExceeded, ReasonResultTooLarge, ReasonResultBlocked,
-		ReasonResultInvalid, ReasonStoreRejected, ReasonStoreFailed, ReasonWorkerCrashed,
+		ReasonDownloadFailed, ReasonResultInvalid, ReasonStoreRejected, ReasonStoreFailed, ReasonWorkerCrashed,
 	}
 }
 
@@ -44,6 +47,12 @@ type Problem struct {
 	Instance string `json:"instance,omitempty"`
 }
 
+// maxCause is how much of an error a problem carries, in bytes.
+const maxCause = 1 << 10
+
+// ProblemOf is the problem of an error that is not the API's.
+func ProblemOf(err error) *Problem { return &Problem{Title: secret.Printable(err.Error(), maxCause)} }
+
 // Class is what an error means for its job.
 type Class int
 
@@ -53,6 +62,7 @@ const (
 	ClassThrottled                 // asked to slow down: the job waits, and so does the pod
 	ClassNoRoom                    // this pod cannot hold the answer beside others: another one may
 	ClassWrongLength               // a download disagrees with its own length: the job waits, a few times
+	ClassStalled                   // nothing came for too long: the job waits, and its next download has more time
 	ClassURLRefused                // a file host takes no URL of the file: the job waits while its result may live
 	ClassRefused                   // By refuses every job alike: all work on it pauses
 	ClassNotCompleted              // the API says that the job is not completed: see Answer
@@ -148,7 +158,7 @@ func IsRefused(err error) bool { return ClassOf(err) == ClassRefused }
 // for the job.
 func (e *Error) Waits() bool {
 	switch e.Class {
-	case ClassUnavailable, ClassThrottled, ClassNoRoom, ClassWrongLength, ClassURLRefused, ClassNotReady, ClassForbidden:
+	case ClassUnavailable, ClassThrottled, ClassNoRoom, ClassWrongLength, ClassStalled, ClassURLRefused, ClassNotReady, ClassForbidden:
 		return true
 	default:
 		return false

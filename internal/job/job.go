@@ -36,6 +36,13 @@ type Job struct {
 	Transfers     int
 	WrongLengths  int
 	StoreFailures int
+	// Stalls counts the downloads that brought no byte for too long: the next
+	// one has more time.
+	Stalls int
+	// Hung says that its last poll was not answered in time.
+	Hung bool
+	// FileHost is the host of its result, as the API named it last; empty before.
+	FileHost string
 	// SlotWaits counts how often its result was there and no transfer slot was.
 	SlotWaits int
 	// Unanswered are the polls in a row without a readable answer, Forbidden those
@@ -103,7 +110,11 @@ type document struct {
 	Transfers     int `json:"transfers,omitempty"`
 	WrongLengths  int `json:"wrongLengths,omitempty"`
 	StoreFailures int `json:"storeFailures,omitempty"`
+	Stalls        int `json:"stalls,omitempty"`
 	SlotWaits     int `json:"crowded,omitempty"`
+
+	Hung     bool   `json:"hung,omitempty"`
+	FileHost string `json:"fileHost,omitempty"`
 
 	Unanswered Streak    `json:"unanswered,omitzero"`
 	Forbidden  Streak    `json:"forbidden,omitzero"`
@@ -121,6 +132,7 @@ func (j Job) Encode() ([]byte, error) {
 		Metadata: j.Metadata, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
 		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
 		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures, SlotWaits: j.SlotWaits,
+		Stalls: j.Stalls, Hung: j.Hung, FileHost: j.FileHost,
 		Unanswered: j.Unanswered, Forbidden: j.Forbidden, NotReady: j.NotReady, DoneSince: j.DoneSince.UTC(),
 		Replaces: j.Replaces,
 		ReadyAt:  j.ReadyAt.UTC(),
@@ -152,7 +164,7 @@ func Decode(body []byte, rules Rules) (Job, error) {
 		SubmittedAt: d.SubmittedAt, Deadline: d.Deadline,
 		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
 		Transfers: max(d.Transfers, 0), WrongLengths: max(d.WrongLengths, 0), StoreFailures: max(d.StoreFailures, 0),
-		SlotWaits: max(d.SlotWaits, 0), Replaces: d.Replaces, ReadyAt: d.ReadyAt,
+		SlotWaits: max(d.SlotWaits, 0), Stalls: max(d.Stalls, 0), Hung: d.Hung, FileHost: d.FileHost, Replaces: d.Replaces, ReadyAt: d.ReadyAt,
 		Unanswered: d.Unanswered.valid(), Forbidden: d.Forbidden.valid(), NotReady: d.NotReady.valid(), DoneSince: d.DoneSince,
 	}
 	if err := checkForm(j); err != nil {

@@ -14,7 +14,7 @@ func TestTimerCarriesAllOfTheJob(t *testing.T) {
 	at := time.Date(2026, 11, 23, 21, 0, 0, 123, time.UTC)
 	want := Job{
 		ID: "a", Bucket: "b", Prefix: "p/", Metadata: map[string]string{"k": "ü"}, SubmittedAt: at, Deadline: at.Add(time.Hour),
-		Attempt: 1, Polls: 2, Lost: 3, Transfers: 4, WrongLengths: 5, StoreFailures: 6, SlotWaits: 7, Replaces: 8,
+		Attempt: 1, Polls: 2, Lost: 3, Transfers: 4, WrongLengths: 5, StoreFailures: 6, SlotWaits: 7, Replaces: 8, Stalls: 12, Hung: true, FileHost: "files.test",
 		Unanswered: Streak{Count: 9, Since: at}, Forbidden: Streak{Count: 10, Since: at}, NotReady: Streak{Count: 11, Since: at},
 		DoneSince: at.Add(time.Second), ReadyAt: at.Add(time.Minute),
 	}
@@ -32,7 +32,7 @@ func TestTimerCarriesAllOfTheJob(t *testing.T) {
 
 func TestTimerWithCountsBelowZero(t *testing.T) {
 	t.Parallel()
-	body := `{"version":1,"jobID":"a","attempt":-1,"polls":-1,"lost":-1,"transfers":-1,"wrongLengths":-1,"storeFailures":-1,"crowded":-1,"unanswered":{"count":-1}}`
+	body := `{"version":1,"jobID":"a","attempt":-1,"polls":-1,"lost":-1,"transfers":-1,"wrongLengths":-1,"storeFailures":-1,"crowded":-1,"stalls":-1,"unanswered":{"count":-1}}`
 	have, err := Decode([]byte(body), Rules{})
 	require.NoError(t, err)
 	require.Equal(t, Job{ID: "a"}, have)

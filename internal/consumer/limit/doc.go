@@ -6,8 +6,8 @@ package limit
 
 import "errors"
 
-// ErrNoSlot means that a finished job has no place in this pod now.
-var ErrNoSlot = errors.New("no transfer slot is free")
+// ErrNoSlot means that a job has no place in this pod now.
+var ErrNoSlot = errors.New("no slot is free for the job")
 
 // Health is told of each condition that makes the worker ready or not; a nil
 // error means that it holds.

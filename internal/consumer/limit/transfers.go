@@ -8,25 +8,29 @@ import (
 )
 
 // Transfers hands out the transfer slots, one for each file that is streamed,
-// in the order of asking. As many finished jobs again may wait for one. All of
-// them count until they are settled, so that a broker which takes no events
-// does not fill the pod with finished jobs. It is safe for concurrent use.
+// in the order of asking. As many finished jobs again may wait for one, and so may
+// those that hold a poll slot meanwhile. All of them count until they are settled,
+// so that a broker which takes no events does not fill the pod with finished jobs.
+// It is safe for concurrent use.
 type Transfers struct {
 	total    int
 	files    *semaphore.Weighted
 	queue    *semaphore.Weighted // jobs that wait for their first slot
+	polled   *semaphore.Weighted // jobs that wait for it with a poll slot
 	admitted *semaphore.Weighted // finished jobs in the pod
 
 	filesInUse, queued, jobs atomic.Int64
 }
 
-// NewTransfers returns total slots.
-func NewTransfers(total int) *Transfers {
+// NewTransfers returns total slots, for which up to polled jobs may wait that hold
+// a poll slot.
+func NewTransfers(total, polled int) *Transfers {
 	return &Transfers{
 		total:    total,
 		files:    semaphore.NewWeighted(int64(total)),
 		queue:    semaphore.NewWeighted(int64(total)),
-		admitted: semaphore.NewWeighted(2 * int64(total)),
+		polled:   semaphore.NewWeighted(int64(polled)),
+		admitted: semaphore.NewWeighted(2*int64(total) + int64(polled)),
 	}
 }
 
@@ -56,19 +60,24 @@ func (t *Transfers) Free() int {
 }
 
 // AcquireFirst takes the first slot of a job. It waits in the queue, and calls
-// waiting before it does. When the queue is full it returns [ErrNoSlot].
-func (t *Transfers) AcquireFirst(ctx context.Context, waiting func()) error {
+// freePoll before it does. When the queue is full, a job that may keep its poll
+// slot waits with it; any other gets [ErrNoSlot].
+func (t *Transfers) AcquireFirst(ctx context.Context, freePoll func(), mayKeep bool) error {
 	if t.files.TryAcquire(1) {
 		t.filesInUse.Add(1)
 		return nil
 	}
 	if !t.queue.TryAcquire(1) {
-		return ErrNoSlot
+		if !mayKeep || !t.polled.TryAcquire(1) {
+			return ErrNoSlot
+		}
+		defer t.polled.Release(1)
+		return t.Acquire(ctx)
 	}
 	t.queued.Add(1)
 	defer t.queue.Release(1)
 	defer t.queued.Add(-1)
-	waiting()
+	freePoll()
 	return t.Acquire(ctx)
 }
 

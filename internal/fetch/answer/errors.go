@@ -18,6 +18,9 @@ func Classify(err error) error {
 	if known, ok := errors.AsType[*job.Error](err); ok {
 		return known
 	}
+	if errors.Is(err, watchdog.ErrNoAnswer) || errors.Is(err, watchdog.ErrStalled) {
+		return &job.Error{Class: job.ClassStalled, By: job.API, Err: err}
+	}
 	return &job.Error{By: job.API, Err: err}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/jobferry/jobferry/internal/fetch/jsonstream"
 	"github.com/jobferry/jobferry/internal/job"
@@ -37,17 +38,16 @@ type fileInfo struct {
 // length of the list does not matter.
 type filesReader struct {
 	in     *jsonstream.Reader
-	file   int          // that is kept, or EveryFile
 	memory *reservation // for the list
-	seen   int          // files that have been read, kept or not
+	seen   int          // files that have been read
 	result result
 }
 
 // readFiles reads a result that names file or files. What is wrong with its
 // shape is noted in the result; an error is about the JSON, or says that there is
 // no room for the list.
-func readFiles(in *jsonstream.Reader, file int, memory *reservation) (result, error) {
-	f := &filesReader{in: in, file: file, memory: memory}
+func readFiles(in *jsonstream.Reader, memory *reservation) (result, error) {
+	f := &filesReader{in: in, memory: memory}
 	if err := in.BeginObject(); err != nil {
 		return result{}, err
 	}
@@ -132,10 +132,7 @@ func (f *filesReader) readFile() error {
 		f.fail(failure)
 		return nil
 	}
-	if f.file == EveryFile || f.file == f.seen-1 {
-		return f.keep(file)
-	}
-	return nil
+	return f.keep(file)
 }
 
 // keep adds a file to the list, if there is room for it.
@@ -199,8 +196,21 @@ func parseFile(raw []byte, n int) (job.File, error) {
 	case url == "":
 		return job.File{}, invalid("the URL of file %d of the result is not a text", n)
 	}
-	file.URL, file.Ext = secret.New(url), mediatype.ExtOfURL(url)
+	file.URL, file.Ext, file.Host = secret.New(url), mediatype.ExtOfURL(url), hostOf(url)
 	return file, nil
+}
+
+// hostOf is what stands between scheme and path.
+func hostOf(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	_, host, hasUser := strings.Cut(rest, "@")
+	if hasUser {
+		rest = host
+	}
+	return strings.ToLower(rest)
 }
 
 // count reads a number that counts something: the OpenAPI's type is number,

@@ -237,28 +237,6 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// A download of a long list renews its URL while the list is held: of the fresh
-// answer that one file is held.
-func TestOneFileOfALongList(t *testing.T) {
-	t.Parallel()
-	r := smallReader()
-	all, err := readFrom(t.Context(), t, r, asJSON(answerOf(0, 2*longList)))
-	require.NoError(t, err)
-	held := r.lists.inUse()
-	require.Greater(t, 2*held, int64(testListMemory))
-
-	const index = 2*longList - 3
-	one, err := r.Read(ask(t.Context(), t, asJSON(answerOf(1, 2*longList))), fetchtest.ID, index)
-	require.NoError(t, err)
-	require.Len(t, one.Files, 1)
-	require.Contains(t, one.Files[0].URL.Reveal(), fmt.Sprintf("/1/%d.pdf?", index))
-	require.LessOrEqual(t, r.lists.inUse(), held+listStep)
-	require.NoError(t, one.Close())
-	require.Equal(t, held, r.lists.inUse())
-	require.NoError(t, all.Close())
-	require.Zero(t, r.lists.inUse())
-}
-
 // An extension is no reason to hold the URL that it came from a second time.
 func TestBudgetKnowsWhatAListTakes(t *testing.T) { //nolint:paralleltest // it measures the process
 	r := smallReader()

@@ -23,7 +23,6 @@ type parser struct {
 	in     *jsonstream.Reader
 	limit  int64        // of a payload, in bytes
 	id     job.ID       // of the job that the answer has to be about
-	file   int          // that is kept, or EveryFile
 	memory *reservation // for the files; released unless the answer goes out with them
 	fits   bool         // the whole answer is in the window
 
@@ -130,7 +129,7 @@ func (p *parser) judge() (job.Answer, error) {
 		return job.Answer{}, notReady(job.Answer{}, "the job is completed and the answer has no result")
 	case p.result.failure != nil:
 		return job.Answer{}, p.result.failure
-	case p.result.kind == job.KindFiles && len(p.result.files) == 0 && p.file == EveryFile:
+	case p.result.kind == job.KindFiles && len(p.result.files) == 0:
 		return job.Answer{}, notReady(job.Answer{Verdict: job.Completed, Kind: job.KindFiles}, "the job is completed and its list of files is empty")
 	default:
 		answer.Kind, answer.Files, answer.Payload = p.result.kind, p.result.files, p.result.payload

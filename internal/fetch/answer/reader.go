@@ -34,9 +34,6 @@ const (
 	typeText = "text/plain; charset=utf-8"
 )
 
-// EveryFile stands for all files of a result in [Reader.Read].
-const EveryFile = -1
-
 // Limits of answers, in bytes.
 type Limits struct {
 	Result   int64 // of a result that is a payload
@@ -59,11 +56,10 @@ func NewReader(limits Limits) *Reader {
 	return r
 }
 
-// Read reads an answer about a job, and takes the response over. Of a
-// result of files it keeps the one at index file, from 0, or [EveryFile]. The
-// caller closes the answer when its files are of no further use, because the
-// memory that they take is bounded over all answers.
-func (r *Reader) Read(resp *watchdog.Response, id job.ID, file int) (job.Answer, error) {
+// Read reads an answer about a job, and takes the response over. The caller closes
+// the answer when its files are of no further use, because the memory that they
+// take is bounded over all answers.
+func (r *Reader) Read(resp *watchdog.Response, id job.ID) (job.Answer, error) {
 	b := r.open(resp)
 	window, err := b.in.Peek(windowBytes)
 	if bytes.HasPrefix(window, byteOrderMark) {
@@ -81,7 +77,7 @@ func (r *Reader) Read(resp *watchdog.Response, id job.ID, file int) (job.Answer,
 	resp.StopOpenTimer()
 	switch content {
 	case contentJSON:
-		return r.readJSON(b, err != nil, id, file)
+		return r.readJSON(b, err != nil, id)
 	case contentBinary:
 		return r.readBinary(b)
 	default:
@@ -207,10 +203,10 @@ func (r *Reader) readBinary(b *body) (job.Answer, error) {
 }
 
 // readJSON reads a JSON document until it is whole or its payload begins.
-func (r *Reader) readJSON(b *body, fits bool, id job.ID, file int) (job.Answer, error) {
+func (r *Reader) readJSON(b *body, fits bool, id job.ID) (job.Answer, error) {
 	p := &parser{
 		body: b, in: jsonstream.NewReader(b.in, r.limits.Overhead), limit: r.limits.Result,
-		id: id, file: file, memory: r.lists.reserve(), fits: fits,
+		id: id, memory: r.lists.reserve(), fits: fits,
 	}
 	answer, err := p.read()
 	if len(answer.Files) == 0 {

@@ -52,7 +52,7 @@ func (p *parser) readResult() (streaming bool, err error) {
 		return false, tooDeep(err)
 	}
 	if seen.isFiles() {
-		p.result, err = readFiles(p.in, p.file, p.memory)
+		p.result, err = readFiles(p.in, p.memory)
 		return false, tooDeep(err)
 	}
 	p.result.payload = p.objectPayload(seen)
@@ -101,7 +101,7 @@ func (p *parser) holdResult() error {
 	}
 	if seen.isFiles() {
 		held := jsonstream.NewReader(bufio.NewReaderSize(bytes.NewReader(raw), len(raw)), 0)
-		p.result, err = readFiles(held, p.file, p.memory)
+		p.result, err = readFiles(held, p.memory)
 		return err
 	}
 	p.hold(raw, typeJSON, seen.payloadKind())

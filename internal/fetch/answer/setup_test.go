@@ -25,7 +25,7 @@ func newReader() *Reader { return NewReader(Limits{Result: 5 << 30}) }
 // readFrom reads the answer of a host, and all files of its result.
 func readFrom(ctx context.Context, t testing.TB, r *Reader, host fetchtest.Transport) (job.Answer, error) {
 	t.Helper()
-	return r.Read(ask(ctx, t, host), fetchtest.ID, EveryFile)
+	return r.Read(ask(ctx, t, host), fetchtest.ID)
 }
 
 func ask(ctx context.Context, t testing.TB, host fetchtest.Transport) *watchdog.Response {

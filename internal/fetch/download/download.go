@@ -28,8 +28,8 @@ type Opener struct {
 	UserAgent string
 
 	MaxBytes   int64         // of a file
-	IdleLimit  time.Duration // in which a Read has to bring a byte, all tries to resume included
-	StallLimit time.Duration // in which one connection has to bring a byte
+	IdleLimit  time.Duration // for which a broken download is resumed without a byte
+	StallLimit time.Duration // in which one connection has to bring a byte; twice that for its first one
 	RenewDelay time.Duration // before the second fresh URL; it doubles before the third
 	MinRate    watchdog.MinRate
 
@@ -42,6 +42,7 @@ type File struct {
 	job.File
 
 	Number int // in the result, from 1; it stands in errors
+	Stalls int // of earlier downloads of the job: each doubles StallLimit, to maxStall
 	// Renew asks for the same file with a fresh URL. A job.Error ends the
 	// download; after any other error Renew is called again while there is time.
 	Renew func(context.Context) (job.File, error)
@@ -55,6 +56,13 @@ const (
 	minUseful = 64 << 10
 	maxShort  = 3
 )
+
+// maxStall is the longest that a connection may bring no byte.
+const maxStall = 2 * time.Minute
+
+// maxStart is how many bytes of a file are looked at before its download counts as
+// begun.
+const maxStart = 512
 
 // maxSlow is how many windows below the least rate end a download: by then two
 // other connections have been no better.
@@ -70,13 +78,16 @@ type reader struct {
 	contentType string
 	ext         string
 	size        int64
+	start       []byte // read by Open, and not yet by anybody else
 
 	url        *url.URL
 	at         position
-	refused    int   // fresh URLs refused in a row
-	tries      int   // connections tried since the last byte
-	connBytes  int64 // from the present connection
-	shortConns int   // connections in a row that brought fewer than minUseful bytes
+	refused    int           // fresh URLs refused in a row
+	tries      int           // connections tried since the last byte
+	connBytes  int64         // from the present connection
+	stalls     int           // connections in a row that brought nothing for too long
+	excused    time.Duration // that these took: it does not count as a slow source
+	shortConns int           // connections in a row that brought fewer than minUseful bytes
 	minRate    watchdog.MinRate
 
 	response *watchdog.Response // nil while there is no connection
@@ -107,7 +118,26 @@ func (o *Opener) Open(ctx context.Context, file File) (job.Source, error) {
 		_ = d.Close()
 		return nil, job.TooLarge(o.MaxBytes)
 	}
+	if err := d.readStart(); err != nil {
+		_ = d.Close()
+		return nil, err
+	}
 	return d, nil
+}
+
+// readStart waits for the first bytes: nothing need be done with a file before they
+// have come, and what cannot be the file is no file.
+func (d *reader) readStart() error {
+	start := make([]byte, maxStart)
+	n, err := d.Read(start)
+	if err != nil && err != io.EOF { //nolint:errorlint // only the bare io.EOF is an end
+		return err
+	}
+	d.start = start[:n]
+	if isErrorPage(d.file.ContentType, d.start) {
+		return d.giveUp("it begins as an error page, and the API says that the file is a " + d.file.ContentType)
+	}
+	return nil
 }
 
 // Size is the exact number of bytes, or -1 when it is not known.
@@ -120,27 +150,30 @@ func (d *reader) ContentType() string { return d.contentType }
 func (d *reader) Ext() string { return d.ext }
 
 // Read returns the file's bytes in order, over as many connections as it takes.
-// IdleLimit runs from the call: the time that the caller takes between two calls
+// The limits run from the call: the time that the caller takes between two calls
 // does not count.
 func (d *reader) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
+	if n := copy(b, d.start); n > 0 {
+		d.start = d.start[n:]
+		return n, nil
+	}
 	began := time.Now()
 	deadline := began.Add(d.IdleLimit)
 	for d.err == nil {
 		if d.response == nil {
+			if errors.Is(d.broken, watchdog.ErrStalled) { // the next connection has its time
+				deadline = time.Now().Add(d.IdleLimit)
+			}
 			if d.err = d.resume(deadline); d.err != nil {
 				break
 			}
 		}
-		first := d.at.offset == 0
-		if n := d.readConn(b, deadline); n > 0 {
-			if first && isErrorPage(d.file.ContentType, b[:n]) {
-				d.err = d.giveUp("it begins as an error page, and the API says that the file is a " + d.file.ContentType)
-				break
-			}
-			d.checkRate(n, time.Since(began))
+		if n := d.readConn(b); n > 0 {
+			d.checkRate(n, time.Since(began)-d.excused)
+			d.excused = 0
 			return n, nil
 		}
 	}
@@ -150,7 +183,7 @@ func (d *reader) Read(b []byte) (int, error) {
 // isErrorPage reports whether bytes that a file begins with cannot be that file: S3's
 // error document, or text where the declared type is one of bytes.
 func isErrorPage(declared string, start []byte) bool {
-	start = bytes.TrimLeft(start[:min(len(start), 512)], " \t\r\n")
+	start = bytes.TrimLeft(start, " \t\r\n")
 	if bytes.Contains(start, []byte("<Error>")) && bytes.Contains(start, []byte("<Code>")) {
 		return true
 	}
@@ -172,13 +205,16 @@ func (d *reader) resume(deadline time.Time) error {
 }
 
 // readConn reads from the present connection, and closes it when it has ended.
-func (d *reader) readConn(b []byte, deadline time.Time) int {
-	d.response.SetIdleLimit(min(d.StallLimit, max(time.Until(deadline), 0)))
+func (d *reader) readConn(b []byte) int {
+	d.response.SetIdleLimit(d.stallLimit())
+	if d.connBytes == 0 {
+		d.response.SetIdleLimit(d.startLimit())
+	}
 	n, err := d.response.Read(b)
 	d.at.offset += int64(n)
 	d.connBytes += int64(n)
 	if n > 0 {
-		d.refused, d.tries = 0, 0
+		d.refused, d.tries, d.stalls = 0, 0, 0
 	}
 	switch {
 	case d.at.offset > d.MaxBytes:
@@ -213,9 +249,38 @@ func (d *reader) connEnded(err error) {
 		d.err = &job.Error{By: job.FileHost, Err: errors.New("the download is longer than was announced")}
 	case ended:
 		d.broken = io.ErrUnexpectedEOF
+	case d.connBytes == 0 && errors.Is(err, watchdog.ErrStalled):
+		d.err = d.onStall(err)
 	default:
 		d.broken = err
 	}
+}
+
+// stallLimit is how long a connection may bring no byte.
+func (d *reader) stallLimit() time.Duration {
+	return min(d.StallLimit<<min(d.file.Stalls+d.stalls, 10), max(maxStall, d.StallLimit))
+}
+
+// startLimit is how long the first byte of a connection may take.
+func (d *reader) startLimit() time.Duration {
+	return min(2*d.stallLimit(), max(maxStall, d.StallLimit))
+}
+
+// maxStalls is how many connections in a row may bring nothing where a download
+// goes on. What has come of the file is worth more than the time.
+const maxStalls = 2
+
+// onStall gives the next connection more time after one that brought nothing. It
+// returns an error when there is to be no other one: a download that has not begun
+// waits without a slot.
+func (d *reader) onStall(err error) error {
+	d.excused += d.startLimit()
+	d.stalls++
+	if d.at.offset > 0 && d.stalls < maxStalls {
+		d.broken = err
+		return nil
+	}
+	return &job.Error{Class: job.ClassStalled, By: job.FileHost, Err: fmt.Errorf("the file host brings nothing for %v, at byte %d: %w", d.startLimit(), d.at.offset, err)}
 }
 
 // checkRate closes the connection of a source that is too slow, so that the next
@@ -238,6 +303,7 @@ func (d *reader) checkRate(n int, waited time.Duration) {
 // Close ends the download.
 func (d *reader) Close() error {
 	d.err = cmp.Or(d.err, os.ErrClosed)
+	d.start = nil
 	if d.response == nil {
 		return nil
 	}

@@ -1,6 +1,9 @@
 package download
 
 import (
+	"github.com/jobferry/jobferry/internal/fetch/answer"
+	"github.com/jobferry/jobferry/internal/job"
+
 	"errors"
 	"fmt"
 	"net/http"
@@ -42,7 +45,11 @@ func (p *position) accept(resp *http.Response) error {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
 		return fmt.Errorf("%w with %d", errRefused, code)
 	default:
-		return fmt.Errorf("the file host answers %d", code)
+		err := fmt.Errorf("the file host answers %d", code)
+		if asked := answer.RetryAfter(resp.Header, nil); asked > 0 {
+			return &job.Error{By: job.FileHost, RetryAfter: asked, Err: err}
+		}
+		return err
 	}
 }
 

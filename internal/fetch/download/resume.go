@@ -1,6 +1,7 @@
 package download
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,12 +34,19 @@ func (d *reader) connect(deadline time.Time) error {
 			return err
 		}
 		d.tries++
-		err := d.request(time.Until(deadline))
+		err := d.request()
 		if err == nil {
 			return nil
 		}
+		if errors.Is(err, watchdog.ErrNoAnswer) {
+			deadline = time.Now().Add(d.IdleLimit)
+			err = cmp.Or(d.onStall(err), err)
+		}
 		if errors.Is(err, errRefused) && !isFinal(err) { // it may have been refused before it got stuck
 			err = d.refreshURL(deadline, err)
+		}
+		if asked := job.AsError(err).RetryAfter; asked > 0 && time.Until(deadline) > asked {
+			err = cmp.Or(d.sleep(asked), errors.New(err.Error())) // it may be tried again
 		}
 		switch {
 		case d.ctx.Err() != nil:
@@ -65,11 +73,23 @@ func isFinal(err error) bool {
 	return known || errors.Is(err, errEndsHere)
 }
 
+// sleep waits, or is interrupted.
+func (d *reader) sleep(delay time.Duration) error {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-d.ctx.Done():
+		return watchdog.Interruption(d.ctx)
+	}
+}
+
 // request makes one try. Without an error, the response is at the offset.
-func (d *reader) request(left time.Duration) error {
+func (d *reader) request() error {
 	resp, err := watchdog.Send(d.ctx, d.Client, watchdog.Request{
 		Method: http.MethodGet, URL: d.url, Header: d.header(),
-		OpenLimit: min(d.StallLimit, max(left, 0)), IdleLimit: d.StallLimit,
+		OpenLimit: d.startLimit(), IdleLimit: d.stallLimit(),
 	})
 	if err != nil {
 		return err
@@ -102,6 +122,9 @@ func (d *reader) header() http.Header {
 // refreshURL replaces a URL that was refused. The first refusal may be a matter
 // of time, and so is no reason to wait; further ones are.
 func (d *reader) refreshURL(deadline time.Time, refusal error) error {
+	if d.at.offset > 0 && d.refused > 0 { // the host may refuse ranges: the next download begins without one
+		return d.giveUp(fmt.Sprintf("a fresh URL is refused where the download goes on: %v", refusal))
+	}
 	if d.refused == maxRefused {
 		return &job.Error{
 			Class: job.ClassURLRefused, By: job.FileHost, Reason: job.ReasonJobExpired,
@@ -174,14 +197,7 @@ func (d *reader) pause(delay time.Duration, deadline time.Time) error {
 	if delay == 0 {
 		return nil
 	}
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-d.ctx.Done():
-		return watchdog.Interruption(d.ctx)
-	}
+	return d.sleep(delay)
 }
 
 // giveUp is the error of a download that cannot go on. A download whose last

@@ -17,11 +17,17 @@ import (
 // be used again, in bytes.
 const drainLimit = 64 << 10
 
+// drainTime is how long that may take.
+const drainTime = time.Second
+
 // ErrStalled ends a request whose body brings no byte for too long.
 var ErrStalled = errors.New("the connection stalled")
 
-// errNoAnswer is a connection that ended before the answer began.
-var errNoAnswer = errors.New("the connection was closed before an answer came")
+// ErrNoAnswer ends a request that is not answered in time.
+var ErrNoAnswer = errors.New("no answer")
+
+// errClosedEarly is a connection that ended before the answer began.
+var errClosedEarly = errors.New("the connection was closed before an answer came")
 
 // Request is one HTTP request with its limits.
 type Request struct {
@@ -54,7 +60,7 @@ type Response struct {
 func Send(ctx context.Context, client *http.Client, r Request) (*Response, error) {
 	watched, cancel := context.WithCancelCause(ctx)
 	opening := time.AfterFunc(r.OpenLimit, func() {
-		cancel(fmt.Errorf("no answer within %v", r.OpenLimit))
+		cancel(fmt.Errorf("%w within %v", ErrNoAnswer, r.OpenLimit))
 	})
 	abandon := func(err error) error {
 		opening.Stop()
@@ -69,7 +75,7 @@ func Send(ctx context.Context, client *http.Client, r Request) (*Response, error
 	req.Header = r.Header
 	resp, err := client.Do(req) //nolint:bodyclose // the response closes it
 	if errors.Is(err, io.EOF) {
-		err = errNoAnswer // net/http's io.EOF must not pass for the end of a body
+		err = errClosedEarly // net/http's io.EOF must not pass for the end of a body
 	}
 	if err != nil {
 		return nil, abandon(err)
@@ -117,10 +123,10 @@ func (r *Response) Close() error {
 	return err
 }
 
-// Drain closes the response so that its connection can be used again if little
-// is left of it. The limit for opening still holds: a host must not hold us by
-// sending the rest slowly.
+// Drain closes the response so that its connection can be used again, if little
+// is left of it and that comes at once.
 func (r *Response) Drain() {
+	r.opening.Reset(drainTime)
 	_, _ = io.CopyN(io.Discard, r, drainLimit)
 	_ = r.Close()
 }
