@@ -27,6 +27,7 @@ type jobStatus struct {
 	Bucket      string            `json:"bucket,omitempty"`
 	Prefix      string            `json:"prefix,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
+	LastError   job.LastError     `json:"lastError,omitzero"`
 	Event       json.RawMessage   `json:"event,omitempty"`
 
 	event *fleet.Event
@@ -43,7 +44,7 @@ func newJobStatus(at fleet.JobStatus) jobStatus {
 		s.Deadline = j.Deadline
 	}
 	if at.State != fleet.Settled {
-		s.Attempt = j.Attempt + 1
+		s.Attempt, s.LastError = j.Attempt+1, j.LastError
 	}
 	if at.Event != nil {
 		s.Event = at.Event.Body
@@ -68,6 +69,7 @@ func (s jobStatus) table(st style) table {
 	}
 	for name, value := range map[string]string{
 		"deadline": moment(s.Deadline), "bucket": s.Bucket, "prefix": s.Prefix, "metadata": pairs(s.Metadata), "replaces": s.replaces(),
+		"last error": s.lastError(),
 	} {
 		if value != "" {
 			t = append(t, []string{name, printable(value)})
@@ -98,6 +100,14 @@ func (s jobStatus) replaces() string {
 		return ""
 	}
 	return fmt.Sprintf("the %s event of %s", s.event.Data.Status, moment(s.event.Time))
+}
+
+// lastError is why a job waits, empty for one that still runs.
+func (s jobStatus) lastError() string {
+	if s.LastError.Count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s since %s)", s.LastError.Text, times(s.LastError.Count), moment(s.LastError.Since))
 }
 
 func times(count int) string {

@@ -69,17 +69,19 @@ func TestStatusOfOneJob(t *testing.T) {
 	submitted := time.Now().Add(-time.Minute)
 	w.arm(job.Job{
 		ID: "a", Attempt: 2, Polls: 3, SubmittedAt: submitted, Deadline: submitted.Add(time.Hour), Prefix: "p/",
-		Metadata: map[string]string{"b": "2", "a": "1"},
+		Metadata:  map[string]string{"b": "2", "a": "1"},
+		LastError: job.LastError{Text: "the job API answers 502", Streak: job.Streak{Count: 3, Since: submitted}},
 	}, 30*time.Minute)
 	stdout, _, err := w.run("", "status", "a")
 	require.NoError(t, err)
-	require.Regexp(t, `^job        a
-state      waiting until \S+ \S+ \(in 30m0s\) for attempt 3
-submitted  \S+ \S+ \(1m\ds ago\)
-polled     3 times
-deadline   \S+ \S+ \(in 5\S+\)
-metadata   a=1 b=2
-prefix     p/
+	require.Regexp(t, `^job         a
+state       waiting until \S+ \S+ \(in 30m0s\) for attempt 3
+submitted   \S+ \S+ \(1m\ds ago\)
+polled      3 times
+deadline    \S+ \S+ \(in 5\S+\)
+last error  the job API answers 502 \(3 times since \S+ \S+ \(1m\ds ago\)\)
+metadata    a=1 b=2
+prefix      p/
 $`, stdout)
 	stdout, _, err = w.run("", "status", "--json", "a")
 	require.NoError(t, err)
@@ -87,6 +89,7 @@ $`, stdout)
 	require.NoError(t, json.Unmarshal([]byte(stdout), &status))
 	require.Equal(t, "waiting", status["state"])
 	require.InDelta(t, 3, status["attempt"], 0, "as people are told")
+	require.Equal(t, "the job API answers 502", status["lastError"].(map[string]any)["text"])
 	require.NotContains(t, status, "event")
 
 	event := w.settle(failed("a"))

@@ -22,6 +22,7 @@ func (w *Worker) process(m pull.Message) {
 	stored, err := w.run(d, &j)
 	describeJob(span, j)
 	next := w.decide(d.stage, &j, stored, err)
+	j.LastError = lastError(j.LastError, next, err)
 	next, err = w.settle(d, j, next)
 	describeDecision(span, next, err)
 	if err != nil {

@@ -89,6 +89,19 @@ func (w *Worker) notReady(s stage, j *job.Job, err *job.Error) decision {
 	}
 }
 
+// lastError is what a job's timer says of why it waits: nothing of one that still
+// runs, and what was said before of one that this worker only hands back.
+func lastError(last job.LastError, next decision, err error) job.LastError {
+	switch {
+	case next.action != schedule || next.cause == causeDrain:
+		return last
+	case job.ClassOf(err) == job.ClassNotCompleted:
+		return job.LastError{}
+	default:
+		return last.Next(err, time.Now())
+	}
+}
+
 // logWait warns of a job that keeps waiting for the same thing: at the second time
 // in a row, and whenever the count has doubled since.
 func (w *Worker) logWait(message string, j *job.Job, count int, err error) {

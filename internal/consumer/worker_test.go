@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +171,28 @@ func (h *harness) waitsFor(id job.ID, what string, expected func(job.Job) bool) 
 		j, err := job.Decode(body, h.cfg.Rules)
 		return found && err == nil && expected(j)
 	}, what)
+}
+
+// TestATimerSaysWhyItsJobWaits: nothing, once the job only runs.
+func TestATimerSaysWhyItsJobWaits(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	var back atomic.Bool
+	h.api.script("a", func(context.Context, int) (job.Answer, error) {
+		if back.Load() {
+			return job.Answer{Verdict: job.Running}, nil
+		}
+		return job.Answer{}, &job.Error{By: job.API, Err: errors.New("502")}
+	})
+	h.api.status["a"] = job.Completed // as long as its deadline is over
+	h.start()
+	h.waitsFor("a", "says why", func(j job.Job) bool { return j.LastError.Count > 2 && j.LastError.Text == "502" })
+	back.Store(true)
+	h.eventually(func() bool {
+		body, found := h.last(h.subjects.Wait(), h.subjects.WaitFor("a"))
+		j, err := job.Decode(body, h.cfg.Rules)
+		return found && err == nil && j.LastError == job.LastError{}
+	}, "it still says why it waited before")
 }
 
 func TestOutageFailsNobody(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/jobferry/jobferry/internal/secret"
 )
 
 // Job is one submission, normalised, with all that the worker needs to go on
@@ -48,6 +50,8 @@ type Job struct {
 	// Unanswered are the polls in a row without a readable answer, Forbidden those
 	// that the API refused, and NotReady those that said completed without a result.
 	Unanswered, Forbidden, NotReady Streak
+	// LastError is why it waits, where that is not that it still runs.
+	LastError LastError
 	// DoneSince is when the status first said completed while the result did not;
 	// zero before that.
 	DoneSince time.Time
@@ -75,6 +79,21 @@ func (s Streak) Next(now time.Time) Streak {
 	}
 	s.Count++
 	return s
+}
+
+// LastError is what has kept a job from going on, how often in a row, and since
+// when.
+type LastError struct {
+	Text string `json:"text"`
+	Streak
+}
+
+// maxErrorText is how much of an error a timer carries, in bytes.
+const maxErrorText = 300
+
+// Next is the last error when err has kept the job from going on once more.
+func (l LastError) Next(err error, now time.Time) LastError {
+	return LastError{Text: secret.Printable(err.Error(), maxErrorText), Streak: l.Streak.Next(now)}
 }
 
 // valid is a streak that nobody has written below zero.
@@ -119,6 +138,7 @@ type document struct {
 	Unanswered Streak    `json:"unanswered,omitzero"`
 	Forbidden  Streak    `json:"forbidden,omitzero"`
 	NotReady   Streak    `json:"notReady,omitzero"`
+	LastError  LastError `json:"lastError,omitzero"`
 	DoneSince  time.Time `json:"doneSince,omitzero"`
 
 	Replaces uint64    `json:"replaces,omitempty"`
@@ -133,7 +153,7 @@ func (j Job) Encode() ([]byte, error) {
 		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
 		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures, SlotWaits: j.SlotWaits,
 		Stalls: j.Stalls, Hung: j.Hung, FileHost: j.FileHost,
-		Unanswered: j.Unanswered, Forbidden: j.Forbidden, NotReady: j.NotReady, DoneSince: j.DoneSince.UTC(),
+		Unanswered: j.Unanswered, Forbidden: j.Forbidden, NotReady: j.NotReady, LastError: j.LastError, DoneSince: j.DoneSince.UTC(),
 		Replaces: j.Replaces,
 		ReadyAt:  j.ReadyAt.UTC(),
 	})
@@ -165,7 +185,7 @@ func Decode(body []byte, rules Rules) (Job, error) {
 		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
 		Transfers: max(d.Transfers, 0), WrongLengths: max(d.WrongLengths, 0), StoreFailures: max(d.StoreFailures, 0),
 		SlotWaits: max(d.SlotWaits, 0), Stalls: max(d.Stalls, 0), Hung: d.Hung, FileHost: d.FileHost, Replaces: d.Replaces, ReadyAt: d.ReadyAt,
-		Unanswered: d.Unanswered.valid(), Forbidden: d.Forbidden.valid(), NotReady: d.NotReady.valid(), DoneSince: d.DoneSince,
+		Unanswered: d.Unanswered.valid(), Forbidden: d.Forbidden.valid(), NotReady: d.NotReady.valid(), LastError: LastError{d.LastError.Text, d.LastError.valid()}, DoneSince: d.DoneSince,
 	}
 	if err := checkForm(j); err != nil {
 		return Job{ID: id}, err
