@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/retry"
@@ -29,7 +28,10 @@ type Client struct {
 	health Health
 
 	settingUp sync.Mutex
-	failing   atomic.Bool // health has been told that requests fail
+
+	mu      sync.Mutex
+	failing bool // health has been told that requests fail
+	tried   int  // requests under way that have failed many times
 }
 
 // New returns a client of a connection that the caller owns. It makes no
@@ -103,6 +105,7 @@ func (c *Client) Repair(ctx context.Context) {
 // retry calls try until it succeeds, ErrConflict or errPermanent ends the tries,
 // or ctx ends; then it returns the last real error beside the cause.
 func (c *Client) retry(ctx context.Context, what string, try func(context.Context) error) error {
+	var last error
 	for tries := 1; ; tries++ {
 		attempt, cancel := context.WithTimeout(ctx, requestTimeout)
 		err := try(attempt)
@@ -111,8 +114,14 @@ func (c *Client) retry(ctx context.Context, what string, try func(context.Contex
 			c.reportAnswered()
 			return err
 		}
+		if ctx.Err() == nil || last == nil { // else it is only our own end
+			last = err
+		}
+		if tries == manyTries {
+			defer c.beginFailing()()
+		}
 		if tries >= manyTries {
-			c.reportFailing(fmt.Errorf("%s: %w", what, err))
+			c.reportFailing(fmt.Errorf("%s: %w", what, last))
 		}
 		if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoStreamResponse) {
 			c.Repair(ctx)
@@ -120,7 +129,7 @@ func (c *Client) retry(ctx context.Context, what string, try func(context.Contex
 		select {
 		case <-time.After(retryBackoff.Delay(tries - 1)):
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w (last error: %w)", what, context.Cause(ctx), err)
+			return fmt.Errorf("%s: %w (last error: %w)", what, context.Cause(ctx), last)
 		}
 	}
 }
@@ -128,13 +137,38 @@ func (c *Client) retry(ctx context.Context, what string, try func(context.Contex
 // reportFailing tells health that the broker is there and does not do what it is
 // asked to: a stream is full, or has no leader.
 func (c *Client) reportFailing(err error) {
-	c.failing.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failing = true
 	c.health.Set("broker", err)
 }
 
 func (c *Client) reportAnswered() {
-	if c.failing.CompareAndSwap(true, false) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.recovered()
+}
+
+// recovered is called with the lock held.
+func (c *Client) recovered() {
+	if c.failing {
+		c.failing = false
 		c.health.Set("broker", nil)
+	}
+}
+
+// beginFailing counts a request that has failed many times until it ends. When none
+// is left, an idle worker would never hear that the broker is well.
+func (c *Client) beginFailing() (end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tried++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.tried--; c.tried == 0 {
+			c.recovered()
+		}
 	}
 }
 

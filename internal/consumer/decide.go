@@ -54,6 +54,7 @@ var (
 	errAlreadySettled   = errors.New("the job has its terminal event")
 	errAlreadyScheduled = errors.New("the job has a timer or is due")
 	errBreakerOpen      = errors.New("the API or the store refuses the worker")
+	errThrottled        = errors.New("the API has asked the worker to slow down")
 )
 
 // leftError is an error after which the message is left to its next delivery: it
@@ -147,6 +148,8 @@ func (w *Worker) decide(s stage, j *job.Job, stored result, err error) decision 
 		return decision{action: schedule, cause: causeDrain}
 	case errors.Is(err, errBreakerOpen):
 		return w.pause(s, j, nil)
+	case errors.Is(err, errThrottled):
+		return decision{action: schedule, delay: w.throttle.Left(), cause: causePaused}
 	case errors.Is(err, limit.ErrNoSlot):
 		return w.noSlot(s, j, nil)
 	}
@@ -170,12 +173,12 @@ func (w *Worker) observe(r rule, j *job.Job, err *job.Error) {
 		w.answered(j)
 	case aboutAccount:
 		if w.answers.Refused(j.ID) >= manyRefused {
-			w.apiBreaker.Failure(&job.Error{Class: job.ClassRefused, By: job.API, Err: err.Err})
+			w.apiBreaker.Failure(j.ID, &job.Error{Class: job.ClassRefused, By: job.API, Err: err.Err})
 		}
 	case aboutAPI:
-		w.apiBreaker.Failure(err)
+		w.apiBreaker.Failure(j.ID, err)
 	case aboutStore:
-		w.storeBreaker.Failure(err)
+		w.storeBreaker.Failure(j.ID, err)
 	case aboutRate:
 		w.metrics.throttled.Inc()
 		if w.answers.Throttled(j.ID) > 1 { // one alone has only its own wait

@@ -16,6 +16,9 @@ func (w *Worker) poll(d *delivery, j *job.Job) (job.Answer, error) {
 	if !w.apiBreaker.Allow() { // it opened after the message was asked for
 		return job.Answer{}, errBreakerOpen
 	}
+	if w.throttle.Left() > 0 { // likewise
+		return job.Answer{}, errThrottled
+	}
 	if err := w.reserve(d, j); err != nil {
 		return job.Answer{}, err
 	}

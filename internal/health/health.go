@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,7 +31,12 @@ type condition struct {
 	name   string
 	err    error // nil while the condition holds
 	logged bool  // whether the log says that it does not hold
+	line   time.Time
+	since  time.Time // that it does not hold
 }
+
+// reminderInterval is between two lines about a condition that still does not hold.
+const reminderInterval = time.Minute
 
 // New returns a Health in which none of the named conditions holds yet, and
 // registers the metric jobferry_ready. Setting another condition adds it.
@@ -48,7 +54,8 @@ func New(log *zap.Logger, reg prometheus.Registerer, conditions ...string) *Heal
 
 // Set says whether a condition holds: it does when err is nil. The log gets a
 // line when that changes, or when the dependency begins to refuse the worker
-// or ends to, and none while only the words of the error change.
+// or ends to, none while only the words of the error change, and a reminder each
+// minute while it is still set.
 func (h *Health) Set(name string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -61,11 +68,17 @@ func (h *Health) Set(name string, err error) {
 	h.ready.WithLabelValues(name).Set(gauge(err))
 	switch {
 	case err == nil && before != nil:
-		c.logged = false
+		c.logged, c.since = false, time.Time{}
 		h.log.Info("condition holds", zap.String("condition", name))
 	case err != nil && worthALine(c, before):
-		c.logged = true
+		if !c.logged {
+			c.since = time.Now()
+		}
+		c.logged, c.line = true, time.Now()
 		h.log.Warn("condition does not hold", zap.String("condition", name), zap.Error(err))
+	case err != nil && c.logged && time.Since(c.line) >= reminderInterval:
+		c.line = time.Now()
+		h.log.Warn("condition still does not hold", zap.String("condition", name), zap.Duration("for", time.Since(c.since).Round(time.Second)), zap.Error(err))
 	}
 }
 

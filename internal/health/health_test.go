@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/jobferry/jobferry/internal/health"
 	"github.com/jobferry/jobferry/internal/job"
@@ -47,6 +49,21 @@ func TestChangesAreLoggedOnce(t *testing.T) {
 	h.Set("api", errAway)
 	h.Set("api", &job.Error{Class: job.ClassRefused, By: job.API, Err: errors.New("bad credentials")})
 	require.Len(t, logs.All(), 2, "a refusal is news: somebody has to see to it")
+}
+
+func TestAReminderEachMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.DebugLevel)
+		h := health.New(zap.New(core), prometheus.NewRegistry(), "api")
+		for range 7 { // 3 minutes
+			h.Set("api", errAway)
+			time.Sleep(30 * time.Second)
+		}
+		require.Len(t, logs.TakeAll(), 1+3)
+		h.Set("api", nil)
+		require.Len(t, logs.TakeAll(), 1)
+	})
 }
 
 func TestWhatWasNeverTriedIsNoNews(t *testing.T) {

@@ -71,7 +71,7 @@ func (s *Store) putStream(ctx context.Context, a attributes, st *stream) (job.Ob
 		return job.Object{}, s.classify(opPutObject, a.location, err)
 	}
 	if !st.whole() {
-		return job.Object{}, errors.New("the store answered before the source had ended: " + a.String())
+		return job.Object{}, &job.Error{By: job.Store, Err: errors.New("the store answered before the source had ended: " + a.String())}
 	}
 	if err := verify(a.location, st.checksum(), out.ChecksumCRC64NVME); err != nil {
 		return job.Object{}, err
@@ -121,7 +121,7 @@ func verify(where location, ours string, theirs *string) error {
 	if theirs == nil || *theirs == ours {
 		return nil
 	}
-	return fmt.Errorf("store %s: the store has checksum %s where %s was sent", where, *theirs, ours)
+	return &job.Error{By: job.Store, Err: fmt.Errorf("store %s: the store has checksum %s where %s was sent", where, *theirs, ours)}
 }
 
 func unquote(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }

@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -53,7 +54,7 @@ func TestBreakerOpensOnRefusalAndClosesAfterAGoodProbe(t *testing.T) {
 		synctest.Wait()
 		refusal := &job.Error{Class: job.ClassRefused, By: job.Store, Err: errors.New("403")}
 		says.set(refusal)
-		b.Failure(refusal)
+		b.Failure("a", refusal)
 		require.False(t, b.Allow())
 		require.ErrorIs(t, health.get(), refusal)
 
@@ -77,7 +78,7 @@ func TestBreakerStaysUnreadyWhileItsProbeIsBlind(t *testing.T) {
 		refusal := &job.Error{Class: job.ClassRefused, By: job.Store, Err: errors.New("PutObject: 403")}
 		var last time.Duration
 		for range 4 {
-			b.Failure(refusal)
+			b.Failure("a", refusal)
 			start := time.Now()
 			require.NoError(t, b.Wait(t.Context()))
 			require.Greater(t, time.Since(start), last, "each pause is longer")
@@ -97,15 +98,15 @@ func TestBreakerIsUnreadyAfterManyFailuresOnly(t *testing.T) {
 		b, health := startBreaker(t.Context(), says.get)
 		synctest.Wait()
 		says.set(away)
-		for range ManyFailures - 1 {
-			b.Failure(away)
+		for i := range ManyFailures - 1 {
+			b.Failure(job.ID(strconv.Itoa(i)), away)
 		}
 		require.NoError(t, health.get())
 		b.Success()
-		b.Failure(away)
+		b.Failure("x", away)
 		require.NoError(t, health.get(), "a success in between starts the count again")
-		for range ManyFailures - 1 {
-			b.Failure(away)
+		for i := range ManyFailures - 1 {
+			b.Failure(job.ID(strconv.Itoa(i)), away)
 		}
 		synctest.Wait()
 		require.ErrorIs(t, health.get(), away)
@@ -113,6 +114,69 @@ func TestBreakerIsUnreadyAfterManyFailuresOnly(t *testing.T) {
 		says.set(nil)
 		time.Sleep(time.Minute) // of the bubble's clock
 		require.NoError(t, health.get())
+	})
+}
+
+// One job's failures are its own, unless the dependency is away.
+func TestBreakerAsksWhoseTroubleItIs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var says answer
+		b, health := startBreaker(t.Context(), says.get)
+		synctest.Wait()
+		for range 3 * ManyFailures {
+			b.Failure("a", errors.New("451"))
+			synctest.Wait()
+			require.NoError(t, health.get())
+		}
+		away := errors.New("503")
+		says.set(away)
+		for range ManyFailures {
+			b.Failure("a", away)
+		}
+		synctest.Wait()
+		require.ErrorIs(t, health.get(), away)
+		says.set(nil)
+		time.Sleep(time.Minute)
+	})
+}
+
+// A dependency that answers probes and fails work does not flap: after the second
+// time only work that goes well makes the worker ready. A good answer counts at once.
+func TestBreakerDoesNotFlap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, health := startBreaker(t.Context(), func() error { return nil })
+		synctest.Wait()
+		fails := func() {
+			for i := range ManyFailures {
+				b.Failure(job.ID(strconv.Itoa(i)), errors.New("html"))
+			}
+			time.Sleep(time.Minute)
+		}
+		fails()
+		require.NoError(t, health.get(), "the probe may be right")
+		for range 3 {
+			fails()
+			require.ErrorContains(t, health.get(), "html")
+		}
+		b.Success()
+		require.NoError(t, health.get())
+	})
+}
+
+// A probe that fails while work goes well changes nothing.
+func TestBreakerBelievesWorkMoreThanAProbe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan error)
+		b, health := startBreaker(t.Context(), func() error { return <-answer })
+		synctest.Wait()
+		b.Success()
+		answer <- errors.New("404")
+		synctest.Wait()
+		require.NoError(t, health.get())
+		b.Stop()
 	})
 }
 

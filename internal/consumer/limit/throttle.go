@@ -30,12 +30,12 @@ func NewThrottle(backoff retry.Policy) *Throttle { return &Throttle{backoff: bac
 func (t *Throttle) Throttled(retryAfter time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if retryAfter <= 0 {
-		retryAfter = t.backoff.Delay(t.streak)
-	}
 	// The polls that were in flight together are one step of the streak.
-	if now := time.Now(); now.After(t.until) {
+	if now := time.Now(); !now.Before(t.until) {
 		t.streak++
+	}
+	if retryAfter <= 0 {
+		retryAfter = t.backoff.Delay(max(t.streak-1, 0))
 	}
 	if until := time.Now().Add(min(retryAfter, maxPause)); until.After(t.until) {
 		t.until = until
@@ -49,13 +49,18 @@ func (t *Throttle) Success() {
 	t.streak = 0
 }
 
+// Left is how long the pod must not poll, 0 if it may.
+func (t *Throttle) Left() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(time.Until(t.until), 0)
+}
+
 // Wait returns when the pod may poll.
 func (t *Throttle) Wait(ctx context.Context) error {
 	for {
-		t.mu.Lock()
-		left := time.Until(t.until)
-		t.mu.Unlock()
-		if left <= 0 {
+		left := t.Left()
+		if left == 0 {
 			return nil
 		}
 		timer := time.NewTimer(left)

@@ -27,6 +27,16 @@ func TestThrottleHoldsThePodBack(t *testing.T) {
 		require.NoError(t, th.Wait(t.Context()))
 		require.InDelta(t, 2*time.Second, time.Since(start), float64(time.Second))
 
+		for range 10 { // polls that were in flight together
+			th.Throttled(0)
+		}
+		require.InDelta(t, 4*time.Second, th.Left(), float64(2*time.Second), "a burst is one step, the third")
+		require.NoError(t, th.Wait(t.Context()))
+		th.Success()
+		th.Throttled(0)
+		require.InDelta(t, time.Second, th.Left(), float64(time.Second)/2, "a good answer ends the streak")
+		require.NoError(t, th.Wait(t.Context()))
+
 		th.Throttled(time.Hour)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
