@@ -48,7 +48,9 @@ func (w *world) wantsToWork(permission string) {
 		w.misses(permission, w.launch(worker, as("worker"), "setup"))
 	default:
 		w.runs("admin", "setup")
-		p := w.start(as("worker"))
+		settings := as("worker")
+		settings["WORKER_DOWNLOAD_STALL"] = "5s" // for the stalled jobs to be settled soon
+		p := w.start(settings)
 		w.givesWork(permission, p)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
@@ -13,8 +14,8 @@ import (
 )
 
 // transferAttempts is how often a file is tried while its job is in flight; after
-// that the job waits. It is also how many times in flight a download may disagree
-// with its own length before the result counts as invalid.
+// that the job waits. It is also how many downloads may disagree with their own
+// length before the result counts as invalid.
 const transferAttempts = 3
 
 // transferBackoff is between these tries. A source or a store that is away for
@@ -63,7 +64,7 @@ func (w *Worker) storeFiles(ctx context.Context, first *slot, j job.Job, files [
 			continue
 		}
 		if slot == nil {
-			if slot, err = w.nextSlot(groupCtx, file.Host); err != nil {
+			if slot, err = w.nextSlot(groupCtx, file.Host()); err != nil {
 				break
 			}
 		}
@@ -103,6 +104,9 @@ func (w *Worker) nextSlot(ctx context.Context, host string) (*slot, error) {
 
 // storeFile stores one file, unless an earlier try has left it in the store.
 func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index int, file job.File, downloads job.Downloads) (stored *job.Object, err error) {
+	if name != singleFile {
+		j = withSource(j, file)
+	}
 	ctx, span := w.step(ctx, "store file")
 	defer func() { describeObject(span, stored, err) }()
 	if stored = w.existing(ctx, j, name, file.Announced()); stored != nil {
@@ -129,7 +133,7 @@ func (w *Worker) storeWithRetries(ctx context.Context, j job.Job, name string, i
 		if err == nil {
 			return object, skipped, nil
 		}
-		if attempt == transferAttempts || isPermanent(err) || ctx.Err() != nil {
+		if attempt == transferAttempts || waitsOut(err) || ctx.Err() != nil {
 			return job.Object{}, false, err
 		}
 		select {
@@ -145,7 +149,7 @@ func (w *Worker) storeWithRetries(ctx context.Context, j job.Job, name string, i
 func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index int, file job.File, downloads job.Downloads) (stored job.Object, skipped bool, err error) {
 	source, err := downloads.Open(ctx, index)
 	if by := job.AsError(err).By; err == nil || by == job.FileHost {
-		w.hosts.Tried(file.Host, err)
+		w.hosts.Tried(file.Host(), err)
 	}
 	if err != nil {
 		return job.Object{}, false, err
@@ -184,10 +188,25 @@ func (w *Worker) describe(j job.Job, object *job.Object, file job.File) {
 	}
 }
 
+// singleFile is the name of the only file of a job.
+const singleFile = "result"
+
+// sourceKey is the key of the metadata by which an object of several is known.
+const sourceKey = "jobferry-source"
+
+// withSource is the job with metadata for one of several files. A later answer may
+// name them in another order: what stands is known by its source, not by its place.
+func withSource(j job.Job, file job.File) job.Job {
+	metadata := map[string]string{sourceKey: file.Source()}
+	maps.Copy(metadata, j.Metadata)
+	j.Metadata = metadata
+	return j
+}
+
 // fileName is the last segment of a file's key, without its extension.
 func fileName(index, count int) string {
 	if count == 1 {
-		return "result"
+		return singleFile
 	}
 	return fmt.Sprintf("result-%03d", index+1)
 }

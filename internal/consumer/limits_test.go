@@ -12,6 +12,7 @@ import (
 	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/consumer/limit"
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/secret"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 )
@@ -205,7 +206,7 @@ func TestAHostThatBringsNothingHoldsUpNoOther(t *testing.T) {
 	on := func(host string) func(context.Context, int) (job.Answer, error) {
 		return func(context.Context, int) (job.Answer, error) {
 			answer := files(1)
-			answer.Files[0].Host = host
+			answer.Files[0].URL = secret.New("https://" + host + "/f")
 			return answer, nil
 		}
 	}

@@ -95,7 +95,7 @@ func (w *Worker) storeResult(d *delivery, j *job.Job, answer job.Answer) (result
 func (w *Worker) abortUploads(ctx context.Context, j job.Job) {
 	backoff := transferBackoff.BackOff()
 	err := w.store.AbortUploads(ctx, j)
-	for attempt := 1; err != nil && attempt < transferAttempts && !isPermanent(err); attempt++ {
+	for attempt := 1; err != nil && attempt < transferAttempts && !waitsOut(err); attempt++ {
 		select {
 		case <-time.After(backoff.NextBackOff()):
 		case <-ctx.Done():
@@ -108,11 +108,11 @@ func (w *Worker) abortUploads(ctx context.Context, j job.Job) {
 	}
 }
 
-// isPermanent reports whether another try at once is of no use, or not wanted.
-func isPermanent(err error) bool {
+// waitsOut reports whether another try at once is of no use, or not wanted.
+func waitsOut(err error) bool {
 	known := job.AsError(err)
 	switch known.Class {
-	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused, job.ClassURLRefused, job.ClassStalled:
+	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused, job.ClassURLRefused, job.ClassStalled, job.ClassWrongLength:
 		return true
 	default:
 		return known.RetryAfter > 0

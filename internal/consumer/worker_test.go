@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/secret"
 	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
@@ -360,7 +361,9 @@ func TestDownloadsThatNeverCome(t *testing.T) {
 				{ID: "kept", ReadyAt: now, Deadline: now},
 				{ID: "early", ReadyAt: now.Add(-resultLife), Deadline: now.Add(time.Hour)},
 			} {
-				h.api.script(j.ID, func(context.Context, int) (job.Answer, error) { return files(1), nil })
+				answer := files(1)
+				answer.Files[0].URL = secret.New("https://" + string(j.ID) + ".example/x") // none waits for another's host
+				h.api.script(j.ID, func(context.Context, int) (job.Answer, error) { return answer, nil })
 				j.SubmittedAt = now
 				h.schedule(j, now)
 			}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 
 	"go.uber.org/zap"
@@ -107,36 +105,27 @@ func transient(err error) error {
 }
 
 // sameFiles reports whether a later answer names the same files in the same order:
-// each at the same place but for the query, or else of the same type and size, and
-// then not at the place of another one.
+// each at the same path, or else of the same type and size, and then not at the path
+// of another one.
 func sameFiles(before, now []job.File) bool {
 	if len(before) != len(now) {
 		return false
 	}
-	places := make(map[string]struct{}, len(before))
+	sources := make(map[string]struct{}, len(before))
 	for _, file := range before {
-		places[placeOf(file)] = struct{}{}
+		sources[file.Source()] = struct{}{}
 	}
 	return slices.EqualFunc(before, now, func(a, b job.File) bool {
 		if a.URL.IsZero() != b.URL.IsZero() {
 			return false
 		}
-		if place := placeOf(b); place != placeOf(a) {
-			_, others := places[place]
+		if b.Source() != a.Source() {
+			_, others := sources[b.Source()]
 			return !others && a.ContentType != "" && a.ContentType == b.ContentType &&
 				a.DeclaredSize != nil && b.DeclaredSize != nil && *a.DeclaredSize == *b.DeclaredSize
 		}
 		return true
 	})
-}
-
-// placeOf is the path of a file's URL: signatures and mirrors do not change it.
-func placeOf(file job.File) string {
-	place, _, _ := strings.Cut(file.URL.Reveal(), "?")
-	if u, err := url.Parse(place); err == nil {
-		return u.EscapedPath()
-	}
-	return place
 }
 
 // Renewals is how often the API was asked for fresh URLs.

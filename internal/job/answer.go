@@ -2,7 +2,10 @@ package job
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/secret"
@@ -70,7 +73,6 @@ func (a Answer) Close() error {
 // File is one result file as the API describes it.
 type File struct {
 	URL         secret.String // signed: whoever has it has the file
-	Host        string        // of the URL, with its port if it has one
 	Ext         string        // of the URL's path, with its dot, or empty
 	ContentType string        // empty: take the download's
 	// DeclaredSize and PageCount are nil where the API gives none.
@@ -83,10 +85,40 @@ type File struct {
 func (a Answer) FileHost() string {
 	for _, file := range a.Files {
 		if !file.URL.IsZero() {
-			return file.Host
+			return file.Host()
 		}
 	}
 	return ""
+}
+
+// Host is the host of the file's URL, with its port if it has one.
+func (f File) Host() string {
+	host, _ := f.place()
+	if at := strings.LastIndexByte(host, '@'); at >= 0 {
+		host = host[at+1:]
+	}
+	return strings.ToLower(host)
+}
+
+// Source tells a file from the others of its result: it is a hash of its URL's path,
+// which a fresh signature does not change. Nothing can be read from it.
+func (f File) Source() string {
+	if f.URL.IsZero() {
+		return ""
+	}
+	_, path := f.place()
+	sum := sha256.Sum256([]byte(path))
+	return hex.EncodeToString(sum[:8])
+}
+
+// place is what stands between the scheme and the query of the file's URL.
+func (f File) place() (host, path string) {
+	_, rest, _ := strings.Cut(f.URL.Reveal(), "://")
+	if end := strings.IndexAny(rest, "?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	host, path, _ = strings.Cut(rest, "/")
+	return host, path
 }
 
 // Announced is what the API says of the file before its download has begun, or

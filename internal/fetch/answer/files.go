@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/jobferry/jobferry/internal/fetch/jsonstream"
 	"github.com/jobferry/jobferry/internal/job"
@@ -196,21 +195,8 @@ func parseFile(raw []byte, n int) (job.File, error) {
 	case url == "":
 		return job.File{}, invalid("the URL of file %d of the result is not a text", n)
 	}
-	file.URL, file.Ext, file.Host = secret.New(url), mediatype.ExtOfURL(url), hostOf(url)
+	file.URL, file.Ext = secret.New(url), mediatype.ExtOfURL(url)
 	return file, nil
-}
-
-// hostOf is what stands between scheme and path.
-func hostOf(url string) string {
-	_, rest, _ := strings.Cut(url, "://")
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		rest = rest[:end]
-	}
-	_, host, hasUser := strings.Cut(rest, "@")
-	if hasUser {
-		rest = host
-	}
-	return strings.ToLower(rest)
 }
 
 // count reads a number that counts something: the OpenAPI's type is number,
