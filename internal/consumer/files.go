@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
@@ -52,11 +51,13 @@ func (w *Worker) put(ctx context.Context, j job.Job, name string, src job.Source
 
 // storeFiles stores the files in parallel, as far as there are slots. The first
 // that cannot be stored stops the others. first is the slot that the job came with;
-// it is released with the first file.
-func (w *Worker) storeFiles(ctx context.Context, first *slot, j job.Job, files []job.File, downloads job.Downloads) ([]job.Object, error) {
+// it is released with the first file. sameList says that the job's last try had the
+// same list.
+func (w *Worker) storeFiles(ctx context.Context, first *slot, j job.Job, files []job.File, sameList bool, downloads job.Downloads) ([]job.Object, error) {
 	group, groupCtx := errgroup.WithContext(ctx)
 	objects := make([]*job.Object, len(files))
 	defer first.release()
+	known := w.knownFiles(j, files, sameList)
 	slot := first
 	var err error
 	for i, file := range files {
@@ -70,6 +71,10 @@ func (w *Worker) storeFiles(ctx context.Context, first *slot, j job.Job, files [
 		}
 		release := slot.release
 		slot = nil
+		j := j
+		if !known(file) {
+			j.Transfers, j.Lost = 0, 0 // nothing that stands is taken for it
+		}
 		store := func() (err error) {
 			defer release()
 			objects[i], err = w.storeFile(groupCtx, j, fileName(i, len(files)), i, file, downloads)
@@ -85,6 +90,28 @@ func (w *Worker) storeFiles(ctx context.Context, first *slot, j job.Job, files [
 		return nil, err
 	}
 	return present(objects), nil
+}
+
+// knownFiles tells the files that an object of an earlier try may be taken for, when
+// type and size fit. A list may come in another order at the next try: where nothing
+// tells that it has not, only a size that no other file of the type has will do.
+func (w *Worker) knownFiles(j job.Job, files []job.File, sameList bool) func(job.File) bool {
+	if sameList || len(files) == 1 || !j.MayHaveObjects() {
+		return func(job.File) bool { return true }
+	}
+	type look struct {
+		contentType string
+		size        int64
+	}
+	count := map[look]int{}
+	for _, file := range files {
+		if file.DeclaredSize != nil {
+			count[look{file.ContentType, *file.DeclaredSize}]++
+		}
+	}
+	return func(file job.File) bool {
+		return file.DeclaredSize != nil && count[look{file.ContentType, *file.DeclaredSize}] == 1
+	}
 }
 
 // nextSlot waits for a slot for a further file of a job.
@@ -104,9 +131,6 @@ func (w *Worker) nextSlot(ctx context.Context, host string) (*slot, error) {
 
 // storeFile stores one file, unless an earlier try has left it in the store.
 func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index int, file job.File, downloads job.Downloads) (stored *job.Object, err error) {
-	if name != singleFile {
-		j = withSource(j, file)
-	}
 	ctx, span := w.step(ctx, "store file")
 	defer func() { describeObject(span, stored, err) }()
 	if stored = w.existing(ctx, j, name, file.Announced()); stored != nil {
@@ -188,25 +212,10 @@ func (w *Worker) describe(j job.Job, object *job.Object, file job.File) {
 	}
 }
 
-// singleFile is the name of the only file of a job.
-const singleFile = "result"
-
-// sourceKey is the key of the metadata by which an object of several is known.
-const sourceKey = "jobferry-source"
-
-// withSource is the job with metadata for one of several files. A later answer may
-// name them in another order: what stands is known by its source, not by its place.
-func withSource(j job.Job, file job.File) job.Job {
-	metadata := map[string]string{sourceKey: file.Source()}
-	maps.Copy(metadata, j.Metadata)
-	j.Metadata = metadata
-	return j
-}
-
 // fileName is the last segment of a file's key, without its extension.
 func fileName(index, count int) string {
 	if count == 1 {
-		return singleFile
+		return "result"
 	}
 	return fmt.Sprintf("result-%03d", index+1)
 }

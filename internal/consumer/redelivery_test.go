@@ -96,7 +96,7 @@ func TestExistingObjectsAreNotDownloadedAgain(t *testing.T) {
 			h.api.script("a", func(context.Context, int) (job.Answer, error) { return answer, nil })
 			h.store.objects["a/result-001"] = []byte("old")
 			h.store.objects["a/result-003"] = []byte("old")
-			j.SubmittedAt, j.Deadline = time.Now(), time.Now().Add(time.Hour)
+			j.SubmittedAt, j.Deadline, j.FileList = time.Now(), time.Now().Add(time.Hour), answer.FileList()
 			h.cfg.Transfers = 1 // one after the other: opened needs no order of its own
 			h.schedule(j, time.Now())
 			r := h.start()
@@ -111,6 +111,34 @@ func TestExistingObjectsAreNotDownloadedAgain(t *testing.T) {
 			require.InDelta(t, 2, testutil.ToFloat64(r.worker.metrics.skipped), 0)
 			require.InDelta(t, len("new"), testutil.ToFloat64(r.worker.metrics.bytes), 0, "of the one that was stored")
 			require.EqualValues(t, 1, samples(t, r.worker.metrics.transfer), "of the one that was stored")
+		})
+	}
+}
+
+// TestExistingObjectsOfAnUnknownList: the worker that was lost may have had the files
+// in another order. A size that only one of them has tells.
+func TestExistingObjectsOfAnUnknownList(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		sizes   [2]int64
+		skipped float64
+	}{"different sizes": {[2]int64{3, 4}, 2}, "the same size": {[2]int64{3, 3}, 0}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			answer := typedFiles(2)
+			for i := range answer.Files {
+				answer.Files[i].DeclaredSize = &row.sizes[i]
+				h.store.objects["a/"+fileName(i, 2)] = make([]byte, row.sizes[i])
+			}
+			h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
+				return &textPayload{strings.NewReader("new")}, nil
+			}
+			h.api.script("a", func(context.Context, int) (job.Answer, error) { return answer, nil })
+			h.schedule(job.Job{ID: "a", Lost: 1, SubmittedAt: time.Now(), Deadline: time.Now().Add(time.Hour)}, time.Now())
+			r := h.start()
+			require.Len(t, h.event("a").Data.Objects, 2)
+			require.InDelta(t, row.skipped, testutil.ToFloat64(r.worker.metrics.skipped), 0)
 		})
 	}
 }

@@ -72,7 +72,10 @@ func (w *Worker) storeResult(d *delivery, j *job.Job, answer job.Answer) (result
 		d.slot.release()
 	} else {
 		files := w.api.Download(*j, answer.Files)
-		event.Objects, err = w.storeFiles(ctx, d.slot, *j, answer.Files, files)
+		list := answer.FileList()
+		sameList := list == j.FileList
+		j.FileList = list
+		event.Objects, err = w.storeFiles(ctx, d.slot, *j, answer.Files, sameList, files)
 		files.Close()
 		j.Polls += files.Renewals()
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/jobferry/jobferry/internal/fetch/download"
 	"github.com/jobferry/jobferry/internal/fetch/ssrf"
 	"github.com/jobferry/jobferry/internal/fetch/watchdog"
+	"github.com/jobferry/jobferry/internal/httpclient"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -89,12 +90,14 @@ func (c *Client) Close() {
 // hold for it as everywhere, because the operator names the API; over https a
 // proxy sees a tunnel and no token.
 func (c *Client) apiClient() *http.Client {
-	dialer := newDialer()
-	t := c.transport()
-	t.DialContext = dialer.DialContext
-	t.Proxy = http.ProxyFromEnvironment
 	return &http.Client{
-		Transport:     t,
+		Transport: httpclient.Renew(func() *http.Transport {
+			dialer := newDialer()
+			t := c.transport()
+			t.DialContext = dialer.DialContext
+			t.Proxy = http.ProxyFromEnvironment
+			return t
+		}),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -102,9 +105,12 @@ func (c *Client) apiClient() *http.Client {
 // fileClient requests nothing but what the guard allows. It leaves bytes as they
 // are sent.
 func (c *Client) fileClient(guard *ssrf.Guard, dialer net.Dialer) *http.Client {
-	t := c.transport()
-	t.DisableCompression = true
-	return guard.Client(t, dialer)
+	return guard.Client(httpclient.Renew(func() *http.Transport {
+		t := c.transport()
+		t.DisableCompression = true
+		guard.Dial(t, dialer)
+		return t
+	}))
 }
 
 func newDialer() net.Dialer {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
+	"github.com/jobferry/jobferry/internal/httpclient"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -97,8 +98,9 @@ func TestARedirectToAnotherPortIsAnotherHost(t *testing.T) {
 
 func TestDownloadsKnowNoProxy(t *testing.T) {
 	t.Parallel()
-	files, ok := newClient(t, "https://api.test").files.Transport.(*http.Transport)
+	renewing, ok := newClient(t, "https://api.test").files.Transport.(*httpclient.Renewing)
 	require.True(t, ok)
+	files := renewing.Transport()
 	require.Nil(t, files.Proxy)
 	require.True(t, files.DisableCompression)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
+	"github.com/jobferry/jobferry/internal/httpclient"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 )
@@ -31,8 +32,9 @@ func overTLS(t testing.TB, handler http.HandlerFunc) (*httptest.Server, *Client)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	for _, c := range []*http.Client{client.api, client.files} {
-		transport, ok := c.Transport.(*http.Transport)
+		renewing, ok := c.Transport.(*httpclient.Renewing)
 		require.True(t, ok)
+		transport := renewing.Transport()
 		transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 		transport.TLSClientConfig.RootCAs = roots
 		transport.TLSClientConfig.NextProtos = nil

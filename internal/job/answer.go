@@ -91,6 +91,15 @@ func (a Answer) FileHost() string {
 	return ""
 }
 
+// FileList tells the files from those of another answer, in their order.
+func (a Answer) FileList() string {
+	sum := sha256.New()
+	for _, file := range a.Files {
+		_, _ = io.WriteString(sum, file.Source()+"\n")
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
+
 // Host is the host of the file's URL, with its port if it has one.
 func (f File) Host() string {
 	host, _ := f.place()

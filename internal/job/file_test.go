@@ -17,5 +17,15 @@ func TestAFileIsKnownByItsPath(t *testing.T) {
 	require.Len(t, file.Source(), 16)
 	require.Empty(t, File{}.Host())
 	require.Empty(t, File{}.Source(), "delivered elsewhere")
+	list := func(paths ...string) string {
+		var answer Answer
+		for _, path := range paths {
+			answer.Files = append(answer.Files, at("https://b/"+path))
+		}
+		return answer.FileList()
+	}
+	require.Equal(t, list("x", "y"), list("x?fresh", "y"))
+	require.NotEqual(t, list("x", "y"), list("y", "x"))
+	require.NotEqual(t, list("x", "y"), list("x"))
 	require.Equal(t, "b", Answer{Files: []File{{}, at("https://b/x"), at("https://c/x")}}.FileHost())
 }

@@ -45,6 +45,8 @@ type Job struct {
 	Hung bool
 	// FileHost is the host of its result, as the API named it last; empty before.
 	FileHost string
+	// FileList tells which files its last try had, and in which order; empty before.
+	FileList string
 	// SlotWaits counts how often its result was there and no transfer slot was.
 	SlotWaits int
 	// Unanswered are the polls in a row without a readable answer, Forbidden those
@@ -134,6 +136,7 @@ type document struct {
 
 	Hung     bool   `json:"hung,omitempty"`
 	FileHost string `json:"fileHost,omitempty"`
+	FileList string `json:"fileList,omitempty"`
 
 	Unanswered Streak    `json:"unanswered,omitzero"`
 	Forbidden  Streak    `json:"forbidden,omitzero"`
@@ -152,7 +155,7 @@ func (j Job) Encode() ([]byte, error) {
 		Metadata: j.Metadata, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
 		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
 		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures, SlotWaits: j.SlotWaits,
-		Stalls: j.Stalls, Hung: j.Hung, FileHost: j.FileHost,
+		Stalls: j.Stalls, Hung: j.Hung, FileHost: j.FileHost, FileList: j.FileList,
 		Unanswered: j.Unanswered, Forbidden: j.Forbidden, NotReady: j.NotReady, LastError: j.LastError, DoneSince: j.DoneSince.UTC(),
 		Replaces: j.Replaces,
 		ReadyAt:  j.ReadyAt.UTC(),
@@ -184,7 +187,7 @@ func Decode(body []byte, rules Rules) (Job, error) {
 		SubmittedAt: d.SubmittedAt, Deadline: d.Deadline,
 		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
 		Transfers: max(d.Transfers, 0), WrongLengths: max(d.WrongLengths, 0), StoreFailures: max(d.StoreFailures, 0),
-		SlotWaits: max(d.SlotWaits, 0), Stalls: max(d.Stalls, 0), Hung: d.Hung, FileHost: d.FileHost, Replaces: d.Replaces, ReadyAt: d.ReadyAt,
+		SlotWaits: max(d.SlotWaits, 0), Stalls: max(d.Stalls, 0), Hung: d.Hung, FileHost: d.FileHost, FileList: d.FileList, Replaces: d.Replaces, ReadyAt: d.ReadyAt,
 		Unanswered: d.Unanswered.valid(), Forbidden: d.Forbidden.valid(), NotReady: d.NotReady.valid(), LastError: LastError{d.LastError.Text, d.LastError.valid()}, DoneSince: d.DoneSince,
 	}
 	if err := checkForm(j); err != nil {

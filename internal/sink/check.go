@@ -17,6 +17,7 @@ import (
 // A refused [job.Error] means that someone has to see to it; any other error
 // that the store could not be asked.
 func (s *Store) Probe(ctx context.Context) error {
+	s.transport.CloseIdleConnections() // the store's name may lead elsewhere by now
 	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.cfg.Bucket})
 	if err == nil {
 		return nil

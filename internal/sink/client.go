@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jobferry/jobferry/internal/gopool"
+	"github.com/jobferry/jobferry/internal/httpclient"
 	"github.com/jobferry/jobferry/internal/sink/s3client"
 )
 
@@ -38,7 +39,7 @@ const defaultRegion = "us-east-1"
 type Store struct {
 	cfg       Config
 	client    *s3.Client
-	transport *http.Transport
+	transport *httpclient.Renewing
 	pool      *gopool.Pool // has the stacks for the SDK
 	buffers   *buffers
 	metrics   *metrics
@@ -86,7 +87,7 @@ func open(cfg Config, chain aws.Config, log *zap.Logger, reg prometheus.Register
 	// A client of our own around the SDK's transport: the SDK's would time out
 	// reading the answer while a long body is being written, and cannot let go
 	// of its connections.
-	transport := client.GetTransport()
+	transport := httpclient.Renew(client.GetTransport)
 	chain.HTTPClient = &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -44,11 +44,15 @@ func New(patterns []string) (*Guard, error) {
 	return g, errors.Join(problems...)
 }
 
-// Client returns a client that checks each redirect and each address that it
-// dials with dialer. It takes t over and removes its proxy. The caller checks the
-// first URL with [Guard.Check]. A refusal is inside the error of a request: a
-// permanent [job.Error].
-func (g *Guard) Client(t *http.Transport, dialer net.Dialer) *http.Client {
+// Client returns a client that checks each redirect. Its round tripper uses guarded
+// transports: see [Guard.Dial]. The caller checks the first URL with [Guard.Check].
+func (g *Guard) Client(t http.RoundTripper) *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: g.checkRedirect}
+}
+
+// Dial makes a transport check each address that it dials with dialer, and removes
+// its proxy. A refusal is inside the error of a request: a permanent [job.Error].
+func (g *Guard) Dial(t *http.Transport, dialer net.Dialer) {
 	t.Proxy = nil
 	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)
@@ -57,7 +61,6 @@ func (g *Guard) Client(t *http.Transport, dialer net.Dialer) *http.Client {
 		}
 		return g.guarded(dialer, host).DialContext(ctx, network, address)
 	}
-	return &http.Client{Transport: t, CheckRedirect: g.checkRedirect}
 }
 
 // guarded makes a dialer check the address that is about to be dialed, after all
