@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
@@ -89,7 +90,27 @@ func (w *Worker) storeFiles(ctx context.Context, first *slot, j job.Job, files [
 	if err := errors.Join(group.Wait(), err); err != nil {
 		return nil, err
 	}
-	return present(objects), nil
+	stored := present(objects)
+	w.warnOfSizes(j, stored)
+	return stored, nil
+}
+
+// warnOfSizes tells of a job's files that have another size than the API declares.
+func (w *Worker) warnOfSizes(j job.Job, objects []job.Object) {
+	differs := func(object job.Object) bool { return object.DeclaredSize != nil }
+	first := slices.IndexFunc(objects, differs)
+	if first < 0 {
+		return
+	}
+	count := 0
+	for _, object := range objects[first:] {
+		if differs(object) {
+			count++
+		}
+	}
+	object := objects[first]
+	w.log.Warn("the API declares another size than a file has, each time that it is downloaded", zap.String("job", string(j.ID)), zap.Int("files", count),
+		zap.String("key", object.Key), zap.Int64("declared", *object.DeclaredSize), zap.Int64("size", object.Size))
 }
 
 // knownFiles tells the files that an object of an earlier try may be taken for, when
@@ -145,8 +166,31 @@ func (w *Worker) storeFile(ctx context.Context, j job.Job, name string, index in
 	if err != nil {
 		return nil, err
 	}
-	w.describe(j, &object, file)
+	if hasOtherSize(file, object) {
+		if object, err = w.storeAgain(ctx, j, name, index, file, downloads, object.Size); err != nil {
+			return nil, err
+		}
+	}
+	if hasOtherSize(file, object) {
+		object.DeclaredSize = file.DeclaredSize
+	}
+	object.PageCount = file.PageCount
 	return &object, nil
+}
+
+func hasOtherSize(file job.File, object job.Object) bool {
+	return file.DeclaredSize != nil && *file.DeclaredSize != object.Size
+}
+
+// storeAgain downloads a file once more that has another size than the API declares.
+// The same size again is that of the file; a third one is of a broken download.
+func (w *Worker) storeAgain(ctx context.Context, j job.Job, name string, index int, file job.File, downloads job.Downloads, before int64) (job.Object, error) {
+	j.Transfers, j.Lost = 0, 0 // what stands is what is in doubt
+	object, _, err := w.storeWithRetries(ctx, j, name, index, file, downloads)
+	if err == nil && hasOtherSize(file, object) && object.Size != before {
+		err = &job.Error{Class: job.ClassWrongLength, By: job.FileHost, Err: fmt.Errorf("file %d had %d bytes and then %d, and the API declares %d", index+1, before, object.Size, *file.DeclaredSize)}
+	}
+	return object, err
 }
 
 // storeWithRetries downloads and stores one file, from the start again when a try
@@ -199,17 +243,6 @@ func (w *Worker) existing(ctx context.Context, j job.Job, name string, what job.
 		w.metrics.skipped.Inc()
 	}
 	return object
-}
-
-// describe adds what the API said of the file. A declared size that is wrong is
-// logged and no failure: the file is as long as its source said.
-func (w *Worker) describe(j job.Job, object *job.Object, file job.File) {
-	object.PageCount = file.PageCount
-	if file.DeclaredSize != nil && *file.DeclaredSize != object.Size {
-		object.DeclaredSize = file.DeclaredSize
-		w.log.Warn("the API declared another size than the file has", zap.String("job", string(j.ID)),
-			zap.String("key", object.Key), zap.Int64("declared", *file.DeclaredSize), zap.Int64("size", object.Size))
-	}
 }
 
 // fileName is the last segment of a file's key, without its extension.

@@ -377,3 +377,40 @@ func TestDownloadsThatNeverCome(t *testing.T) {
 		})
 	}
 }
+
+// TestAFileOfAnotherSizeThanDeclared is downloaded once more: the same size again is
+// that of the file.
+func TestAFileOfAnotherSizeThanDeclared(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		contents []string // of one download after the other; the last goes on
+		size     int64
+		declared bool // the event says that it is another one
+		opened   int
+	}{
+		"as declared":        {[]string{"12345"}, 5, false, 1},
+		"the same again":     {[]string{"123"}, 3, true, 2},
+		"whole the next":     {[]string{"123", "12345"}, 5, false, 2},
+		"broken, then whole": {[]string{"123", "1234", "12345"}, 5, false, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			var opened atomic.Int64
+			h.api.open = func(context.Context, job.ID, int) (job.Source, error) {
+				n := int(opened.Add(1))
+				return &textPayload{strings.NewReader(row.contents[min(n, len(row.contents))-1])}, nil
+			}
+			declared := int64(5)
+			answer := files(1)
+			answer.Files[0].DeclaredSize = &declared
+			h.api.script("a", func(context.Context, int) (job.Answer, error) { return answer, nil })
+			h.start()
+			h.submit("a")
+			object := h.event("a").Data.Objects[0]
+			require.Equal(t, row.size, object.Size)
+			require.Equal(t, row.declared, object.DeclaredSize != nil)
+			require.EqualValues(t, row.opened, opened.Load())
+		})
+	}
+}

@@ -65,6 +65,7 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Client, error
 		return nil, fmt.Errorf("register the metrics of the job API: %w", err)
 	}
 	cfg = cfg.withDefaults()
+	warnOfProxy(log)
 	c := &Client{cfg: cfg, base: base, log: log, metrics: metrics, answers: answer.NewReader(answer.Limits{Result: cfg.MaxResultBytes})}
 	c.api, c.files = c.apiClient(), c.fileClient(guard, newDialer())
 	c.tokens = auth.ClientCredentials(cfg.ClientID, cfg.ClientSecret, c.postForToken)
@@ -187,10 +188,28 @@ func (c *Client) send(ctx context.Context, e endpoint, method string, header htt
 	})
 	if err != nil {
 		c.metrics.observe(e, codeError, time.Since(began))
-		return nil, err
+		return nil, c.throughProxy(err)
 	}
 	c.metrics.observe(e, codeLabel(r.StatusCode), time.Since(began))
 	return r, nil
+}
+
+// throughProxy names the proxy of a request that failed: it may be the proxy's fault.
+func (c *Client) throughProxy(err error) error {
+	proxy, lookup := http.ProxyFromEnvironment(&http.Request{URL: c.base})
+	if lookup != nil || proxy == nil {
+		return err
+	}
+	return fmt.Errorf("through the proxy %s (HTTPS_PROXY, HTTP_PROXY, NO_PROXY): %w", proxy.Host, err)
+}
+
+// warnOfProxy says that downloads do not use the proxy that there is: it would dial
+// addresses that nobody has checked.
+func warnOfProxy(log *zap.Logger) {
+	anywhere := &http.Request{URL: &url.URL{Scheme: "https", Host: "files.example"}}
+	if proxy, err := http.ProxyFromEnvironment(anywhere); err == nil && proxy != nil {
+		log.Warn("HTTPS_PROXY is for the job API alone: results are downloaded without it, so the file hosts have to be reachable directly", zap.String("proxy", proxy.Host))
+	}
 }
 
 // minRate is asked of every source.

@@ -13,6 +13,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/job"
@@ -70,6 +73,11 @@ func runProxyChild(t *testing.T) {
 	require.Equal(t, "from the file host", content)
 	_, err = client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New("http://internal.test/f")}}).Open(t.Context(), 0)
 	fetchtest.RequireReason(t, err, job.ReasonResultBlocked)
+
+	require.ErrorContains(t, client.throughProxy(errReset), "through the proxy 127.0.0.1:")
+	core, logs := observer.New(zapcore.WarnLevel)
+	warnOfProxy(zap.New(core))
+	require.Equal(t, 1, logs.Len(), "an operator must know that downloads do not use it")
 }
 
 // The API is asked by way of the proxy, as everywhere. A download never is: the
