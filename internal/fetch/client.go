@@ -142,7 +142,7 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*watchdo
 	if err != nil {
 		return nil, err
 	}
-	r, err := c.get(ctx, e, token, path)
+	r, err := c.authorized(ctx, e, token, path)
 	if err != nil || r.StatusCode != http.StatusUnauthorized {
 		return r, err
 	}
@@ -152,13 +152,23 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*watchdo
 		return nil, err
 	}
 	if !fresh.Equal(token) {
-		r, err = c.get(ctx, e, fresh, path)
+		r, err = c.authorized(ctx, e, fresh, path)
 		if err != nil || r.StatusCode != http.StatusUnauthorized {
 			return r, err
 		}
 		r.Drain()
 	}
 	return nil, &job.Error{Class: job.ClassRefused, By: job.API, Err: fmt.Errorf("%w; %s", errUnauthorized, c.tokens.Advice())}
+}
+
+// authorized is get, and notes a token that is taken. A gateway may answer in the
+// place of the API: then a token is only replaced sooner.
+func (c *Client) authorized(ctx context.Context, e endpoint, token secret.String, path []string) (*watchdog.Response, error) {
+	r, err := c.get(ctx, e, token, path)
+	if err == nil && (r.StatusCode == http.StatusOK || r.StatusCode == http.StatusNotFound) {
+		c.tokens.Accepted(token)
+	}
+	return r, err
 }
 
 // get makes one authorized request.

@@ -129,7 +129,7 @@ func TestTokenEndpointThatRefuses(t *testing.T) {
 
 func TestTokenEndpointInTrouble(t *testing.T) {
 	t.Parallel()
-	for _, code := range []int{302, 404, 408, 429, 500, 503} {
+	for _, code := range []int{408, 429, 500, 503} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			t.Parallel()
 			api := tokenAPI(fetchtest.Replies(code, "", "Retry-After", "4"), nil)
@@ -141,8 +141,15 @@ func TestTokenEndpointInTrouble(t *testing.T) {
 	for _, body := range []string{``, `<html>`, `{}`, `[]`, `{"accessToken":""}`, `{"accessToken":7}`, `{"accessToken":"a\nb"}`, `{"accessToken":"x"`} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
-			fetchtest.RequireUnavailable(t, second(offline(t, tokenAPI(fetchtest.Replies(200, body), nil), nil, clientCredentials).Poll(t.Context(), fetchtest.ID)))
+			err := second(offline(t, tokenAPI(fetchtest.Replies(200, body, "Content-Type", "text/html"), nil), nil, clientCredentials).Poll(t.Context(), fetchtest.ID))
+			require.True(t, job.IsRefused(err), "no job can be asked about: polling pauses, and charges none")
+			require.ErrorContains(t, err, `answers 200 as "text/html" without a usable access token`)
 		})
+	}
+	for _, code := range []int{302, 404} {
+		err := second(offline(t, tokenAPI(fetchtest.Replies(code, ""), nil), nil, clientCredentials).Poll(t.Context(), fetchtest.ID))
+		require.True(t, job.IsRefused(err))
+		require.ErrorContains(t, err, "check NITRO_API_URL")
 	}
 	fetchtest.RequireUnavailable(t, second(offline(t, breaks(errors.New("no route")), nil, clientCredentials).Poll(t.Context(), fetchtest.ID)))
 	cut := func(*http.Request) (*http.Response, error) {

@@ -27,6 +27,9 @@ const (
 // maxSaid is how much of the endpoint's own words an error repeats, in bytes.
 const maxSaid = 1024
 
+// maxType is how much of the endpoint's content type an error repeats, in bytes.
+const maxType = 100
+
 // Post sends a JSON document to the token endpoint. It must end by limits of its
 // own.
 type Post func(ctx context.Context, body []byte) (*watchdog.Response, error)
@@ -83,8 +86,9 @@ func (c *client) fetchToken(ctx context.Context) (secret.String, time.Duration, 
 		return secret.String{}, 0, refusedGrant(resp, raw, g.said(clientSecret))
 	}
 	token, err := checkCredential(cmp.Or(g.AccessToken, g.AccessTokenSnake))
-	if jsonErr != nil || err != nil {
-		return secret.String{}, 0, &job.Error{By: job.API, Err: errors.New("the API's token endpoint answers without a usable access token")}
+	if jsonErr != nil || err != nil { // a log-in page, most likely: no job can be asked about
+		return secret.String{}, 0, refused(fmt.Errorf("the API's token endpoint answers %d as %q without a usable access token%s; check NITRO_API_URL and NITRO_CLIENT_ID",
+			resp.StatusCode, secret.Printable(resp.Header.Get("Content-Type"), maxType), g.said(clientSecret)))
 	}
 	return token, g.lifetime(), nil
 }
@@ -92,6 +96,9 @@ func (c *client) fetchToken(ctx context.Context) (secret.String, time.Duration, 
 // refusedGrant tells bad credentials, which only the operator can mend, from an
 // endpoint that is not available.
 func refusedGrant(resp *watchdog.Response, body []byte, said string) error {
+	if code := resp.StatusCode; code/100 == 3 || code == http.StatusNotFound {
+		return refused(fmt.Errorf("the API's token endpoint answers %d%s; check NITRO_API_URL", code, said))
+	}
 	switch resp.StatusCode {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		return refused(fmt.Errorf("the API's token endpoint refuses the credentials with %d%s; check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET", resp.StatusCode, said))

@@ -20,6 +20,8 @@ type Tokens interface {
 	// Renew returns the token to use instead of one that was refused. It may
 	// be the same: then there is no other.
 	Renew(ctx context.Context, refused secret.String) (secret.String, error)
+	// Accepted notes that the API has taken a token.
+	Accepted(token secret.String)
 	// Advice names the settings to look at when tokens are refused.
 	Advice() string
 }
@@ -47,6 +49,8 @@ func (f fixedToken) read(from func() (secret.String, error)) (secret.String, err
 	return token, nil
 }
 
+func (f fixedToken) Accepted(secret.String) {}
+
 func (f fixedToken) Advice() string { return "check NITRO_API_TOKEN" }
 
 // refused is the error of credentials that no job can do without.
@@ -65,22 +69,42 @@ type cachedTokens struct {
 	fetch  fetchFunc
 	flight singleflight.Group
 
-	mu      sync.Mutex
-	current secret.String // zero before the first fetch, and once it was refused
-	renewed time.Time     // when a refused token was last given up
-	renewAt time.Time
+	mu        sync.Mutex
+	current   secret.String // zero before the first fetch, and once it was refused
+	accepted  bool          // the API has taken the current one
+	fetchedAt time.Time
+	expiresAt time.Time
+	renewAt   time.Time // when the next one is fetched
+	renewed   time.Time // when a refused token was last given up
 }
+
+// freshLife is how long a token is kept that the API has never taken: it may become
+// good only after some time, and the next one would be younger still.
+const freshLife = 3 * time.Minute
+
+// lateInterval is between two tries to replace a token that ends soon.
+const lateInterval = 10 * time.Second
 
 // renewInterval is between two tokens that are given up because they were refused.
 // One job that is always refused, or another process with the same client, must not
 // make every poll fetch a token.
 const renewInterval = 10 * time.Second
 
-func (c *cachedTokens) Advice() string { return "check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET" }
+func (c *cachedTokens) Advice() string {
+	return "check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET, and whether another process that uses this client ends its tokens"
+}
+
+func (c *cachedTokens) Accepted(token secret.String) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.accepted = c.accepted || c.current.Equal(token)
+}
 
 func (c *cachedTokens) Renew(ctx context.Context, refused secret.String) (secret.String, error) {
 	c.mu.Lock()
-	if now := time.Now(); c.current.Equal(refused) && now.Sub(c.renewed) >= renewInterval {
+	now := time.Now()
+	mayBecomeGood := !c.accepted && now.Sub(c.fetchedAt) < freshLife
+	if c.current.Equal(refused) && !mayBecomeGood && now.Sub(c.renewed) >= renewInterval {
 		c.current, c.renewed = secret.String{}, now
 	}
 	c.mu.Unlock()
@@ -117,12 +141,18 @@ func (c *cachedTokens) refresh(ctx context.Context) (secret.String, error) {
 		return token, nil
 	}
 	token, life, err := c.fetch(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if err != nil && !c.current.IsZero() && now.Before(c.expiresAt) { // it is good to its end
+		c.renewAt = now.Add(min(lateInterval, c.expiresAt.Sub(now)))
+		return c.current, nil
+	}
 	if err != nil {
 		return secret.String{}, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.current, c.renewAt = token, time.Now().Add(life-margin(life))
+	c.current, c.accepted = token, false
+	c.fetchedAt, c.expiresAt, c.renewAt = now, now.Add(life), now.Add(life-margin(life))
 	return token, nil
 }
 

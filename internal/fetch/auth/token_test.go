@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -111,6 +112,64 @@ func TestTokenIsKeptThoughEveryCallerGaveUp(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, secret.New("T"), token)
 		require.Equal(t, 1, fetches)
+	})
+}
+
+// A token that is good only after some time is tried again, and not thrown away for
+// a younger one. One that was taken before is replaced at once.
+func TestAFreshTokenThatIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fetches := 0
+		tokens := &cachedTokens{fetch: func(context.Context) (secret.String, time.Duration, error) {
+			fetches++
+			return secret.New(strconv.Itoa(fetches)), time.Hour, nil
+		}}
+		first, err := tokens.Get(t.Context())
+		require.NoError(t, err)
+		for range 8 {
+			time.Sleep(20 * time.Second)
+			same, err := tokens.Renew(t.Context(), first)
+			require.NoError(t, err)
+			require.Equal(t, first, same)
+		}
+		time.Sleep(20 * time.Second)
+		second, err := tokens.Renew(t.Context(), first)
+		require.NoError(t, err)
+		require.NotEqual(t, first, second, "after three minutes it is not a matter of time")
+
+		tokens.Accepted(first) // by an answer that was under way
+		tokens.Accepted(second)
+		time.Sleep(renewInterval)
+		third, err := tokens.Renew(t.Context(), second)
+		require.NoError(t, err)
+		require.NotEqual(t, second, third)
+		require.Equal(t, 3, fetches)
+	})
+}
+
+// A token endpoint that is away in a token's last minute costs nothing.
+func TestATokenIsUsedToItsEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fetches, down := 0, error(nil)
+		tokens := &cachedTokens{fetch: func(context.Context) (secret.String, time.Duration, error) {
+			fetches++
+			return secret.New("T"), time.Hour, down
+		}}
+		_, err := tokens.Get(t.Context())
+		require.NoError(t, err)
+		down = errors.New("down")
+		time.Sleep(time.Hour - time.Minute)
+		for range 60 {
+			token, err := tokens.Get(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, secret.New("T"), token)
+			time.Sleep(time.Second)
+		}
+		require.Equal(t, 1+6, fetches, "one try in ten seconds")
+		_, err = tokens.Get(t.Context())
+		require.ErrorIs(t, err, down)
 	})
 }
 
