@@ -54,7 +54,7 @@ func TestNoCredentialFollowsARedirect(t *testing.T) {
 				requireOrigin(t, api, name)
 
 				tokens := script(redirect)
-				fetchtest.RequireUnavailable(t, call(t.Context(), offline(t, tokens.RoundTrip, nil, clientCredentials)))
+				require.True(t, job.IsRefused(call(t.Context(), offline(t, tokens.RoundTrip, nil, clientCredentials))))
 				requireOrigin(t, tokens, "the token for a "+name)
 			}
 			probe := script(redirect)
@@ -142,7 +142,7 @@ func TestTheTokenStaysWithOneOrigin(t *testing.T) {
 	for _, code := range []int{http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
 		api := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, code) })
 		fetchtest.RequireUnavailable(t, second(newClient(t, api.URL).Poll(t.Context(), fetchtest.ID)))
-		fetchtest.RequireUnavailable(t, second(newClient(t, api.URL, clientCredentials).Poll(t.Context(), fetchtest.ID)))
+		require.True(t, job.IsRefused(second(newClient(t, api.URL, clientCredentials).Poll(t.Context(), fetchtest.ID))))
 	}
 	require.Empty(t, elsewhere.all)
 }
