@@ -97,6 +97,7 @@ func (c *Client) apiClient() *http.Client {
 			t := c.transport()
 			t.DialContext = dialer.DialContext
 			t.Proxy = http.ProxyFromEnvironment
+			t.DisableCompression = true // package answer undoes it, also where it is said wrongly
 			return t
 		}),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -191,6 +192,7 @@ func (c *Client) postForToken(ctx context.Context, body []byte) (*watchdog.Respo
 func (c *Client) send(ctx context.Context, e endpoint, method string, header http.Header, body []byte, path ...string) (*watchdog.Response, error) {
 	header.Set("Accept", "application/json")
 	header.Set("User-Agent", userAgent)
+	header.Set("Accept-Encoding", "gzip")
 	began := time.Now()
 	r, err := watchdog.Send(ctx, c.api, watchdog.Request{
 		Method: method, URL: c.base.JoinPath(path...), Header: header, Body: body,
@@ -201,6 +203,7 @@ func (c *Client) send(ctx context.Context, e endpoint, method string, header htt
 		return nil, c.throughProxy(err)
 	}
 	c.metrics.observe(e, codeLabel(r.StatusCode), time.Since(began))
+	answer.Decode(r)
 	return r, nil
 }
 

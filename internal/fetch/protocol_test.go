@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 
@@ -68,23 +69,63 @@ func TestPollAndDownloadOverHTTP2(t *testing.T) {
 
 func TestAnswerInGzip(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"gzip", "x-gzip"} {
+	for name, times := range map[string]int{
+		"gzip": 1, "x-gzip": 1, "gzip, gzip": 2, "identity, gzip": 1, // as it is said
+		"GZIP": 0, "gzip , x-gzip": 1, // said wrongly by a gateway
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testAnswerInGzip(t, name)
+			testAnswerInGzip(t, name, times)
 		})
 	}
 }
 
-func testAnswerInGzip(t *testing.T, name string) {
+// An answer in an encoding that nobody asked for names it.
+func TestAnswerInAnotherEncoding(t *testing.T) {
+	t.Parallel()
+	api := fetchtest.Replies(200, "\x0b\x02\x80", "Content-Type", "application/json", "Content-Encoding", "br")
+	err := second(offline(t, api, nil).Poll(t.Context(), fetchtest.ID))
+	fetchtest.RequireUnavailable(t, err)
+	require.ErrorContains(t, err, `"br"`)
+}
+
+// Text in another charset is decoded, never changed.
+func TestAnswerInAnotherCharset(t *testing.T) {
+	t.Parallel()
+	for charset, text := range map[string]string{
+		"iso-8859-1": "caf\xe9", "windows-1252": "caf\xe9", "utf-16le": "", "UTF-8": "caf\xc3\xa9", "nonsense": "caf\xc3\xa9",
+	} {
+		t.Run(charset, func(t *testing.T) {
+			t.Parallel()
+			body := completed(`"` + text + `"`)
+			if charset == "utf-16le" {
+				var wide strings.Builder
+				for _, unit := range utf16.Encode([]rune(completed(`"café"`))) {
+					wide.Write([]byte{byte(unit), byte(unit >> 8)})
+				}
+				body = wide.String()
+			}
+			api := fetchtest.Replies(200, body, "Content-Type", "application/json; charset="+charset)
+			answer, err := offline(t, api, nil).Poll(t.Context(), fetchtest.ID)
+			require.NoError(t, err)
+			require.Equal(t, "café", contents(t, answer))
+		})
+	}
+}
+
+func testAnswerInGzip(t *testing.T, name string, times int) {
 	t.Helper()
 	text := strings.Repeat("all work and no play ", 20_000)
 	api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", name)
-		z := gzip.NewWriter(w)
-		_, _ = io.WriteString(z, completed(`"`+text+`"`))
-		_ = z.Close()
+		var body io.Writer = w
+		for range times {
+			z := gzip.NewWriter(body)
+			defer z.Close()
+			body = z
+		}
+		_, _ = io.WriteString(body, completed(`"`+text+`"`))
 	})
 	answer, err := newClient(t, api.URL).Poll(t.Context(), fetchtest.ID)
 	require.NoError(t, err)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +66,9 @@ func (r *Reader) Read(resp *watchdog.Response, id job.ID) (job.Answer, error) {
 		window, err = b.in.Peek(windowBytes)
 	}
 	content := contentOf(resp.Header.Get("Content-Type"), window)
+	if isEncoded(resp.Header) && !isObjectStart(window) {
+		content = contentForeign
+	}
 	// A binary result that is cut short disagrees with its length, however short
 	// it is: its payload meets the error again.
 	short := content == contentBinary && errors.Is(err, io.ErrUnexpectedEOF)
@@ -95,35 +97,11 @@ type body struct {
 
 func (r *Reader) open(resp *watchdog.Response) *body {
 	in, _ := r.windows.Get().(*bufio.Reader)
-	in.Reset(decoded(resp))
+	in.Reset(resp)
 	return &body{response: resp, in: in, release: func() {
 		in.Reset(nil)
 		r.windows.Put(in)
 	}}
-}
-
-// decoded undoes x-gzip, which is gzip by its old name (RFC 9110, section 8.4.1.3).
-// The transport undoes gzip itself.
-func decoded(resp *watchdog.Response) io.Reader {
-	if !strings.EqualFold(resp.Header.Get("Content-Encoding"), "x-gzip") {
-		return resp
-	}
-	return &lazyGzip{from: resp}
-}
-
-// lazyGzip reads nothing before its first Read.
-type lazyGzip struct {
-	from io.Reader
-	z    *gzip.Reader
-}
-
-func (l *lazyGzip) Read(p []byte) (n int, err error) {
-	if l.z == nil {
-		if l.z, err = gzip.NewReader(l.from); err != nil {
-			return 0, err
-		}
-	}
-	return l.z.Read(p)
 }
 
 // Close closes the response and gives the window back. It may be called again.
