@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -93,6 +94,25 @@ func TestARedirectToAnotherPortIsAnotherHost(t *testing.T) {
 	})
 	_, err := client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(hop.URL)}}).Open(t.Context(), 0)
 	fetchtest.RequireUnavailable(t, err)
+	require.Zero(t, touched.Load())
+}
+
+// A filter in between may redirect to an address of its own: that is not what the API
+// has named, and ends no job.
+func TestARedirectToANameThatResolvesToLoopback(t *testing.T) {
+	t.Parallel()
+	var touched atomic.Int32
+	portal := serve(t, func(http.ResponseWriter, *http.Request) { touched.Add(1) })
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(portal.URL, "http://"))
+	require.NoError(t, err)
+	hop := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://portal.test:"+port, http.StatusFound)
+	})
+	client := newClient(t, "https://api.test", func(c *Config) { c.ResultHosts = []string{strings.TrimPrefix(hop.URL, "http://"), "*.test"} })
+	resolving(t, client, fetchtest.Resolver([]string{"127.0.0.1"}))
+	_, err = client.Download(job.Job{ID: fetchtest.ID}, []job.File{{URL: secret.New(hop.URL)}}).Open(t.Context(), 0)
+	fetchtest.RequireUnavailable(t, err)
+	require.ErrorContains(t, err, "the file host redirects to")
 	require.Zero(t, touched.Load())
 }
 

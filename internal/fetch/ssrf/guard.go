@@ -63,17 +63,24 @@ func (g *Guard) Dial(t *http.Transport, dialer net.Dialer) {
 	}
 }
 
+// redirected is the key of what the context of a redirected request says: that the
+// API has not named where it goes.
+type redirected struct{}
+
 // guarded makes a dialer check the address that is about to be dialed, after all
 // resolving: a name may have a public address and a private one, and another one
 // at the next lookup. Each address is checked by itself, just before the
 // connection is opened.
 func (g *Guard) guarded(dialer net.Dialer, host string) *net.Dialer {
-	dialer.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
+	dialer.ControlContext = func(ctx context.Context, _, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
-		if err != nil || !g.allows(normalHost(host), to) {
-			return job.Fail(job.ReasonResultBlocked, "the result's host %q is at %s: %s", secret.Printable(host, maxHostBytes), address, unreachable)
+		if err == nil && g.allows(normalHost(host), to) {
+			return nil
 		}
-		return nil
+		if ctx.Value(redirected{}) != nil {
+			return &job.Error{By: job.FileHost, Err: fmt.Errorf("the file host redirects to %q at %s, which is not followed: %s", secret.Printable(host, maxHostBytes), address, unreachable)}
+		}
+		return job.Fail(job.ReasonResultBlocked, "the result's host %q is at %s: %s", secret.Printable(host, maxHostBytes), address, unreachable)
 	}
 	return &dialer
 }
@@ -88,6 +95,7 @@ func (g *Guard) checkRedirect(req *http.Request, via []*http.Request) error {
 	if why != "" {
 		return &job.Error{By: job.FileHost, Err: fmt.Errorf("the file host redirects to %q, which is not followed: %s", printable(req.URL), why)}
 	}
+	*req = *req.WithContext(context.WithValue(req.Context(), redirected{}, true))
 	// net/http puts the signed URL here.
 	req.Header.Del("Referer")
 	return nil
