@@ -76,7 +76,14 @@ type cachedTokens struct {
 	expiresAt time.Time
 	renewAt   time.Time // when the next one is fetched
 	renewed   time.Time // when a refused token was last given up
+
+	failed   error // of the last fetch
+	failures int   // in a row
+	retryAt  time.Time
 }
+
+// maxRetry is the longest wait before a fetch that has failed is made again.
+const maxRetry = 30 * time.Second
 
 // freshLife is how long a token is kept that the API has never taken: it may become
 // good only after some time, and the next one would be younger still.
@@ -112,8 +119,8 @@ func (c *cachedTokens) Renew(ctx context.Context, refused secret.String) (secret
 }
 
 func (c *cachedTokens) Get(ctx context.Context) (secret.String, error) {
-	if token := c.cached(); !token.IsZero() {
-		return token, nil
+	if token, err := c.known(); !token.IsZero() || err != nil {
+		return token, err
 	}
 	fetched := c.flight.DoChan("", func() (any, error) { return c.refresh(context.WithoutCancel(ctx)) })
 	select {
@@ -125,20 +132,26 @@ func (c *cachedTokens) Get(ctx context.Context) (secret.String, error) {
 	}
 }
 
-// cached returns the token if it is good.
-func (c *cachedTokens) cached() secret.String {
+// known returns the token if it is good, or the error of the last fetch if it is too
+// soon for another one: every poll needs a token, and must not ask for it.
+func (c *cachedTokens) known() (secret.String, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Now().Before(c.renewAt) {
-		return c.current
+	now := time.Now()
+	switch {
+	case now.Before(c.retryAt):
+		return secret.String{}, c.failed
+	case now.Before(c.renewAt):
+		return c.current, nil
+	default:
+		return secret.String{}, nil
 	}
-	return secret.String{}
 }
 
 // refresh fetches a token, unless another fetch has just ended.
 func (c *cachedTokens) refresh(ctx context.Context) (secret.String, error) {
-	if token := c.cached(); !token.IsZero() {
-		return token, nil
+	if token, err := c.known(); !token.IsZero() || err != nil {
+		return token, err
 	}
 	token, life, err := c.fetch(ctx)
 	c.mu.Lock()
@@ -149,8 +162,11 @@ func (c *cachedTokens) refresh(ctx context.Context) (secret.String, error) {
 		return c.current, nil
 	}
 	if err != nil {
+		c.failed, c.failures = err, c.failures+1
+		c.retryAt = now.Add(min(time.Second<<min(c.failures-1, 10), maxRetry))
 		return secret.String{}, err
 	}
+	c.failed, c.failures = nil, 0
 	c.current, c.accepted = token, false
 	c.fetchedAt, c.expiresAt, c.renewAt = now, now.Add(life), now.Add(life-margin(life))
 	return token, nil

@@ -43,7 +43,11 @@ func TestTokenIsFetchedByOneAtATime(t *testing.T) {
 			require.Equal(t, 1, fetches)
 			_, err := tokens.Renew(t.Context(), secret.New("another"))
 			require.ErrorIs(t, err, want)
-			require.Equal(t, want != nil, fetches == 2, "an error is not kept, a token is")
+			require.Equal(t, 1, fetches, "an error is kept for a moment, a token for its life")
+			time.Sleep(time.Second)
+			_, err = tokens.Get(t.Context())
+			require.ErrorIs(t, err, want)
+			require.Equal(t, want != nil, fetches == 2)
 		})
 	}
 }
@@ -145,6 +149,29 @@ func TestAFreshTokenThatIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEqual(t, second, third)
 		require.Equal(t, 3, fetches)
+	})
+}
+
+// A token endpoint that is away is asked with backoff, however many jobs there are.
+func TestAFailedFetchIsMadeAgainWithBackoff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fetches, down := 0, errors.New("down")
+		tokens := &cachedTokens{fetch: func(context.Context) (secret.String, time.Duration, error) {
+			fetches++
+			return secret.New("T"), time.Hour, down
+		}}
+		for range 6000 { // ten minutes
+			_, err := tokens.Get(t.Context())
+			require.ErrorIs(t, err, down)
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.InDelta(t, 5+600/30, fetches, 2)
+		down = nil
+		time.Sleep(maxRetry)
+		token, err := tokens.Get(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, secret.New("T"), token)
 	})
 }
 
