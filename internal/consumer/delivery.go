@@ -37,7 +37,6 @@ type delivery struct {
 
 // slot is a transfer slot with a connection to a file host.
 type slot struct {
-	host    string
 	release func() // only the first call counts
 }
 

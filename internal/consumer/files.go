@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/job"
@@ -135,6 +136,14 @@ func (w *Worker) knownFiles(j job.Job, files []job.File, sameList bool) func(job
 	}
 }
 
+// newSlot is of a transfer slot and a connection that have been taken.
+func (w *Worker) newSlot(host string) *slot {
+	return &slot{release: sync.OnceFunc(func() {
+		w.transfers.Release()
+		w.hosts.Release(host)
+	})}
+}
+
 // nextSlot waits for a slot for a further file of a job.
 func (w *Worker) nextSlot(ctx context.Context, host string) (*slot, error) {
 	if err := w.hosts.Acquire(ctx, host); err != nil {
@@ -144,10 +153,7 @@ func (w *Worker) nextSlot(ctx context.Context, host string) (*slot, error) {
 		w.hosts.Release(host)
 		return nil, err
 	}
-	return &slot{host: host, release: func() {
-		w.transfers.Release()
-		w.hosts.Release(host)
-	}}, nil
+	return w.newSlot(host), nil
 }
 
 // storeFile stores one file, unless an earlier try has left it in the store.

@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/jobferry/jobferry/internal/consumer/limit"
@@ -93,10 +92,7 @@ func (w *Worker) acquireTransfer(d *delivery, host string, mayKeep bool) error {
 		return orStopped(d, err)
 	}
 	d.freeSlot()
-	d.slot = &slot{host: host, release: sync.OnceFunc(func() {
-		w.transfers.Release()
-		w.hosts.Release(host)
-	})}
+	d.slot = w.newSlot(host)
 	d.onRelease(d.slot.release)
 	return nil
 }

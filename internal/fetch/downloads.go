@@ -20,11 +20,13 @@ type downloads struct {
 	job      job.Job
 	renewing *semaphore.Weighted // one renewal at a time
 
-	mu       sync.Mutex
-	files    []job.File // as the newest answer names them
-	renewals int
-	changed  error  // the API names other files now; every further Open ends with it
-	release  func() // of the newest answer
+	mu         sync.Mutex
+	files      []job.File // as the newest answer names them
+	generation int        // how often the URLs were renewed
+	renewals   int        // how often that was tried
+	failed     error      // of the last try
+	changed    error      // the API names other files now; every further Open ends with it
+	release    func()     // of the newest answer
 }
 
 // Download prepares the downloads of a job's files. It makes no request. A Read of
@@ -60,23 +62,44 @@ func (d *downloads) file(index int) (job.File, int, error) {
 	if d.changed != nil {
 		return job.File{}, 0, d.changed
 	}
-	return d.files[index], d.renewals, nil
+	return d.files[index], d.generation, nil
 }
 
-// renew asks the API for the job again, unless another file has done so since the
-// URLs had been renewed that often.
+// renew asks the API for the job again. A file that waited while another one asked
+// shares what came of that, and one whose URL is older than the newest uses that.
 func (d *downloads) renew(ctx context.Context, seen int) error {
+	before := d.Renewals()
 	if err := d.renewing.Acquire(ctx, 1); err != nil {
 		return context.Cause(ctx)
 	}
 	defer d.renewing.Release(1)
-	if d.Renewals() > seen {
-		return nil
+	if done, err := d.shared(seen, before); done {
+		return err
 	}
 	answer, err := d.client.Poll(ctx, d.job.ID)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.renewals++
+	d.failed = d.take(answer, err)
+	return d.failed
+}
+
+// shared reports whether another file has renewed the URLs, or tried to meanwhile.
+func (d *downloads) shared(seen, before int) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.generation > seen:
+		return true, nil
+	case d.renewals > before:
+		return true, d.failed
+	default:
+		return false, nil
+	}
+}
+
+// take uses the URLs of a fresh answer. It is called with the lock held.
+func (d *downloads) take(answer job.Answer, err error) error {
 	if err != nil {
 		return transient(err)
 	}
@@ -91,6 +114,7 @@ func (d *downloads) renew(ctx context.Context, seen int) error {
 	}
 	d.release()
 	d.files, d.release = answer.Files, func() { _ = answer.Close() }
+	d.generation++
 	return nil
 }
 

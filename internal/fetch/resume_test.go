@@ -420,6 +420,18 @@ func TestOneRenewalForAllFiles(t *testing.T) {
 	require.Len(t, api.seen(), 1)
 }
 
+// A renewal that fails is asked for again: the old URL is not taken for a fresh one.
+func TestRenewalThatFailsOnce(t *testing.T) {
+	t.Parallel()
+	api := script(fetchtest.Replies(503, ""), withFile().RoundTrip)
+	host := script(says(403), says(403), sendsAll(digits))
+	resume(t, api.RoundTrip, host, func(t *testing.T, got string, err error, took time.Duration, c *Client) {
+		requireWhole(t, got, err, took, c)
+		require.Len(t, api.seen(), 2)
+		require.Contains(t, host.seen()[2].URL.RawQuery, "fresh")
+	})
+}
+
 // An answer that names other files, or the same ones in another order, ends all
 // downloads of the job: what was stored of the earlier ones must not be mixed in.
 func TestRenewalWithOtherFiles(t *testing.T) {

@@ -31,7 +31,7 @@ type problemDocument struct {
 	Extensions json.RawMessage `json:"extensions"`
 }
 
-// parseDocument reads what there is; a body of any other kind says nothing.
+// parseProblem reads what there is; a body of any other kind says nothing.
 func parseProblem(raw []byte) problemDocument {
 	var d problemDocument
 	if json.Unmarshal(bytes.TrimPrefix(raw, byteOrderMark), &d) != nil {
