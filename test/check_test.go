@@ -212,3 +212,13 @@ func TestCheckSaysThatJetStreamIsOff(t *testing.T) {
 	require.Contains(t, wrong["stream JOBS"], "JetStream is off for this account: enable it")
 	require.NotContains(t, tried, "stream JOBS_WAIT", "one line says it")
 }
+
+func TestCheckSaysThatDownloadsUseNoProxy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.env["HTTPS_PROXY"] = "http://user:secret@proxy.internal:3128" // the API is on this machine, where no proxy is used
+	exit, stdout, stderr := w.run("", "check")
+	require.Zero(t, exit, stderr)
+	require.Contains(t, stdout, "proxy.internal:3128; HTTPS_PROXY is for the job API alone")
+	require.NotContains(t, stdout+stderr, "secret@")
+}

@@ -96,6 +96,7 @@ func (s *stack) load(o options, settings *config.Loader) error {
 		over["NITRO_API_URL"] = s.api.APIURL()
 		over["NITRO_CLIENT_ID"], over["NITRO_CLIENT_SECRET"] = "simulator", simulatedSecret
 		over["NITRO_CLIENT_SECRET_FILE"], over["NITRO_API_TOKEN"], over["NITRO_API_TOKEN_FILE"] = "", "", ""
+		over["NITRO_API_CA"], over["NITRO_API_CERT"], over["NITRO_API_KEY"] = "", "", ""
 		over["WORKER_RESULT_HOSTS"] = "127.0.0.1"
 	}
 	for name, quiet := range map[string]string{"WORKER_LOG_LEVEL": "warn", "WORKER_LOG_FORMAT": "console"} {

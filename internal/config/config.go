@@ -47,6 +47,8 @@ type API struct {
 	ClientSecretFile string // at most one of the two is set
 	Token            secret.String
 	TokenFile        string // at most one of the two is set
+	CA               string // path of PEM certificates
+	Cert, Key        string // paths, both or none
 }
 
 // S3 is where results go. Region, endpoint and credentials are the AWS SDK's

@@ -97,6 +97,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"NATS_URL": "nats://a:4222, tls://b,c:4223", "NATS_USER": "u", "NATS_PASSWORD_FILE": file, "NATS_CA": cert,
 		"NATS_CERT": cert, "NATS_KEY": key, "NATS_CONTEXT": "prod",
 		"NITRO_API_URL": "http://127.0.0.1:9080/v1", "NITRO_CLIENT_ID": "id", "NITRO_CLIENT_SECRET_FILE": file,
+		"NITRO_API_CA": cert, "NITRO_API_CERT": cert, "NITRO_API_KEY": key,
 		"S3_BUCKET": "arn:aws:s3:eu-west-1:1:accesspoint/x", "S3_PREFIX": "a/b-", "S3_ALLOWED_BUCKETS": "one1, two2,",
 		"S3_STORAGE_CLASS": "STANDARD_IA", "S3_SSE": "aws:kms", "S3_SSE_KMS_KEY_ID": "key", "S3_PATH_STYLE": "true",
 		"WORKER_SUBJECT_PREFIX": "a.b", "WORKER_STREAM_REPLICAS": "3", "WORKER_POLLS": "1", "WORKER_TRANSFERS": "2",
@@ -110,7 +111,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		NATS: config.NATS{
 			URL: "nats://a:4222, tls://b,c:4223", User: "u", PasswordFile: file, CA: cert, Cert: cert, Key: key, Context: "prod",
 		},
-		API: config.API{URL: "http://127.0.0.1:9080/v1", ClientID: "id", ClientSecretFile: file},
+		API: config.API{URL: "http://127.0.0.1:9080/v1", ClientID: "id", ClientSecretFile: file, CA: cert, Cert: cert, Key: key},
 		S3: config.S3{
 			Bucket: "arn:aws:s3:eu-west-1:1:accesspoint/x", Prefix: "a/b-", AllowedBuckets: []string{"one1", "two2"},
 			StorageClass: "STANDARD_IA", SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true,

@@ -28,15 +28,7 @@ func checkNATS(c Config, report func(variable, want string)) {
 	if !n.Password.IsZero() && n.PasswordFile != "" {
 		report("NATS_PASSWORD_FILE", "must not be set beside NATS_PASSWORD: set one of the two")
 	}
-	if n.Cert != "" && n.Key == "" {
-		report("NATS_KEY", "must be set, because NATS_CERT is")
-	}
-	if n.Key != "" && n.Cert == "" {
-		report("NATS_CERT", "must be set, because NATS_KEY is")
-	}
-	if n.Cert != "" && n.Key != "" && mismatch(n.Cert, n.Key) {
-		report("NATS_KEY", "must be the key of the certificate in NATS_CERT")
-	}
+	checkClientCertificate("NATS", n.Cert, n.Key, report)
 	if count(n.Creds != "", n.NKey != "", n.User != "") > 1 {
 		report("NATS_CREDS", "NATS_NKEY and NATS_USER are ways to authenticate: set one of them")
 	}
@@ -54,6 +46,19 @@ func checkAPI(c Config, report func(variable, want string)) {
 	}
 	if variable, want := fetch.CheckCredentials(a.ClientID != "", hasSecret, hasToken); variable != "" {
 		report(variable, want)
+	}
+	checkClientCertificate("NITRO_API", a.Cert, a.Key, report)
+}
+
+// checkClientCertificate is the rule of the two settings whose names begin with prefix.
+func checkClientCertificate(prefix, cert, key string, report func(variable, want string)) {
+	switch {
+	case cert != "" && key == "":
+		report(prefix+"_KEY", "must be set, because "+prefix+"_CERT is")
+	case key != "" && cert == "":
+		report(prefix+"_CERT", "must be set, because "+prefix+"_KEY is")
+	case cert != "" && mismatch(cert, key):
+		report(prefix+"_KEY", "must be the key of the certificate in "+prefix+"_CERT")
 	}
 }
 

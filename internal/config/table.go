@@ -53,6 +53,9 @@ func apiSettings() []Setting {
 			func(c *Config) *secret.String { return &c.API.Token }, header),
 		in("NITRO_API_TOKEN_FILE", "file of the bearer token, read again when it changes",
 			func(c *Config) *string { return &c.API.TokenFile }, headerFile),
+		in("NITRO_API_CA", "file of the certificates to trust, instead of the system's", func(c *Config) *string { return &c.API.CA }, certificateFile),
+		in("NITRO_API_CERT", "file of the client certificate", func(c *Config) *string { return &c.API.Cert }, certificateFile),
+		in("NITRO_API_KEY", "file of the client certificate's key", func(c *Config) *string { return &c.API.Key }, privateKeyFile),
 	}
 }
 

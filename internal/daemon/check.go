@@ -71,6 +71,9 @@ func checkAPI(ctx context.Context, cfg fetch.Config, report preflight.Report) {
 		err = api.Probe(ctx)
 	}
 	report("job API", "answers, and takes the credentials", err)
+	if proxy := fetch.ProxyNotUsed(); proxy != "" {
+		report("proxy", proxy+"; "+fetch.NoProxyForFiles, nil)
+	}
 }
 
 func checkStore(ctx context.Context, cfg sink.Config, allowed []string, report preflight.Report) {

@@ -6,6 +6,7 @@ import (
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
 	"github.com/jobferry/jobferry/internal/fetch/auth"
+	"github.com/jobferry/jobferry/internal/httpclient"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 	"github.com/jobferry/jobferry/internal/sink"
@@ -47,6 +48,7 @@ func fetchConfig(cfg config.Config) fetch.Config {
 		ClientID:       cfg.API.ClientID,
 		ClientSecret:   credential(cfg.API.ClientSecret, cfg.API.ClientSecretFile),
 		Token:          credential(cfg.API.Token, cfg.API.TokenFile),
+		TLS:            httpclient.TLSFiles{CA: cfg.API.CA, Cert: cfg.API.Cert, Key: cfg.API.Key},
 		ResultHosts:    cfg.Worker.ResultHosts,
 		MaxResultBytes: cfg.Worker.MaxResultBytes,
 		RequestTimeout: cfg.Worker.PollTimeout,

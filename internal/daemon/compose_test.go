@@ -13,6 +13,7 @@ import (
 	"github.com/jobferry/jobferry/internal/consumer"
 	"github.com/jobferry/jobferry/internal/fetch"
 	"github.com/jobferry/jobferry/internal/fetch/auth"
+	"github.com/jobferry/jobferry/internal/httpclient"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/retry"
 	"github.com/jobferry/jobferry/internal/secret"
@@ -27,6 +28,7 @@ func everything() config.Config {
 		API: config.API{
 			URL: "https://api.example.com", ClientID: "client", ClientSecret: secret.New("client secret"),
 			ClientSecretFile: "/no/such/client-secret", Token: secret.New("token"), TokenFile: "/no/such/token",
+			CA: "api-ca.pem", Cert: "api.pem", Key: "api.key",
 		},
 		S3: config.S3{
 			Bucket: "results", Prefix: "prefix/", AllowedBuckets: []string{"other"}, StorageClass: "STANDARD_IA",
@@ -93,6 +95,7 @@ func TestEverySettingReachesItsPackage(t *testing.T) {
 	api.ClientSecret, api.Token = nil, nil // compared by the next test
 	require.Equal(t, fetch.Config{
 		BaseURL: "https://api.example.com", ClientID: "client", ResultHosts: []string{"files.example.com"},
+		TLS:            httpclient.TLSFiles{CA: "api-ca.pem", Cert: "api.pem", Key: "api.key"},
 		MaxResultBytes: 49, RequestTimeout: 52 * time.Second, StallLimit: 53 * time.Second, IdleConns: 42,
 	}, api)
 	withoutSetting := []string{"IdleLimit", "MinRate", "RateWindow", "RenewDelay"}

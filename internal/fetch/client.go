@@ -64,10 +64,16 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Client, error
 	if err != nil {
 		return nil, fmt.Errorf("register the metrics of the job API: %w", err)
 	}
+	files, err := httpclient.NewTLS(cfg.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("NITRO_API_CA, NITRO_API_CERT and NITRO_API_KEY: %w", err)
+	}
 	cfg = cfg.withDefaults()
-	warnOfProxy(log)
+	if proxy := ProxyNotUsed(); proxy != "" {
+		log.Warn(NoProxyForFiles, zap.String("proxy", proxy))
+	}
 	c := &Client{cfg: cfg, base: base, log: log, metrics: metrics, answers: answer.NewReader(answer.Limits{Result: cfg.MaxResultBytes})}
-	c.api, c.files = c.apiClient(), c.fileClient(guard, newDialer())
+	c.api, c.files = c.apiClient(files), c.fileClient(guard, newDialer())
 	c.tokens = auth.ClientCredentials(cfg.ClientID, cfg.ClientSecret, c.postForToken)
 	if cfg.Token != nil {
 		c.tokens = auth.FixedToken(cfg.Token)
@@ -90,13 +96,14 @@ func (c *Client) Close() {
 // carry a token, or the client's secret. HTTPS_PROXY, HTTP_PROXY and NO_PROXY
 // hold for it as everywhere, because the operator names the API; over https a
 // proxy sees a tunnel and no token.
-func (c *Client) apiClient() *http.Client {
+func (c *Client) apiClient(files *httpclient.TLS) *http.Client {
 	return &http.Client{
 		Transport: httpclient.Renew(func() *http.Transport {
 			dialer := newDialer()
 			t := c.transport()
 			t.DialContext = dialer.DialContext
 			t.Proxy = http.ProxyFromEnvironment
+			t.TLSClientConfig = files.Config()
 			t.DisableCompression = true // package answer undoes it, also where it is said wrongly
 			return t
 		}),
@@ -216,13 +223,18 @@ func (c *Client) throughProxy(err error) error {
 	return fmt.Errorf("through the proxy %s (HTTPS_PROXY, HTTP_PROXY, NO_PROXY): %w", proxy.Host, err)
 }
 
-// warnOfProxy says that downloads do not use the proxy that there is: it would dial
-// addresses that nobody has checked.
-func warnOfProxy(log *zap.Logger) {
+// NoProxyForFiles says that downloads do not use the proxy that there is.
+const NoProxyForFiles = "HTTPS_PROXY is for the job API alone: results are downloaded without it, so the file hosts have to be reachable directly"
+
+// ProxyNotUsed returns the proxy of HTTPS_PROXY, or nothing. Downloads do not use it:
+// it would dial addresses that nobody has checked.
+func ProxyNotUsed() string {
 	anywhere := &http.Request{URL: &url.URL{Scheme: "https", Host: "files.example"}}
-	if proxy, err := http.ProxyFromEnvironment(anywhere); err == nil && proxy != nil {
-		log.Warn("HTTPS_PROXY is for the job API alone: results are downloaded without it, so the file hosts have to be reachable directly", zap.String("proxy", proxy.Host))
+	proxy, err := http.ProxyFromEnvironment(anywhere)
+	if err != nil || proxy == nil {
+		return ""
 	}
+	return proxy.Host
 }
 
 // minRate is asked of every source.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jobferry/jobferry/internal/fetch/auth"
 	"github.com/jobferry/jobferry/internal/fetch/ssrf"
+	"github.com/jobferry/jobferry/internal/httpclient"
 )
 
 // The defaults of the settings that an operator does not see.
@@ -35,6 +36,9 @@ type Config struct {
 	ClientSecret auth.Credential
 	// Token is a fixed bearer token (NITRO_API_TOKEN).
 	Token auth.Credential
+	// TLS are the files for connections to the API (NITRO_API_CA, NITRO_API_CERT,
+	// NITRO_API_KEY). They are read again when they change. File hosts never see them.
+	TLS httpclient.TLSFiles
 	// ResultHosts are the only hosts that results may come from
 	// (WORKER_RESULT_HOSTS): host names, addresses or globs, each with an
 	// optional port. A star matches dots too. Empty: any public host, over

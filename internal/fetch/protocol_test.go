@@ -2,11 +2,15 @@ package fetch
 
 import (
 	"compress/gzip"
+	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -243,4 +247,37 @@ func TestTokenIsNeverSentToAFileHost(t *testing.T) {
 	require.Equal(t, "content", got)
 	require.EqualValues(t, 3, seen.Load())
 	require.False(t, leaked.Load())
+}
+
+func TestTheAPIAsksForAClientCertificate(t *testing.T) {
+	t.Parallel()
+	var presented atomic.Int64
+	api := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		presented.Add(int64(len(r.TLS.PeerCertificates)))
+		http.Error(w, `{"title":"Not Found","status":404}`, http.StatusNotFound)
+	}))
+	api.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	api.StartTLS()
+	t.Cleanup(api.Close)
+	files := tlsFiles(t, api)
+
+	require.NoError(t, newClient(t, api.URL, func(cfg *Config) { cfg.TLS = files }).Probe(t.Context()))
+	require.EqualValues(t, 1, presented.Load())
+
+	without := newClient(t, api.URL, func(cfg *Config) { cfg.TLS.CA = files.CA })
+	require.ErrorContains(t, without.Probe(t.Context()), "certificate required")
+	stranger := newClient(t, api.URL)
+	require.ErrorContains(t, stranger.Probe(t.Context()), "unknown authority")
+}
+
+// tlsFiles are the server's own certificate and key, for the client as well.
+func tlsFiles(t *testing.T, server *httptest.Server) httpclient.TLSFiles {
+	t.Helper()
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	der, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+	return httpclient.TLSFiles{CA: cert, Cert: cert, Key: key}
 }

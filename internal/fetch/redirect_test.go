@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -76,7 +77,10 @@ func runProxyChild(t *testing.T) {
 
 	require.ErrorContains(t, client.throughProxy(errReset), "through the proxy 127.0.0.1:")
 	core, logs := observer.New(zapcore.WarnLevel)
-	warnOfProxy(zap.New(core))
+	cfg := client.cfg
+	other, err := New(cfg, zap.New(core), prometheus.NewRegistry())
+	require.NoError(t, err)
+	other.Close()
 	require.Equal(t, 1, logs.Len(), "an operator must know that downloads do not use it")
 }
 
