@@ -1,6 +1,9 @@
 package test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -126,6 +129,11 @@ func TestBrokenDownloadsAreHealed(t *testing.T) {
 		file.Size = size
 		jobs = append(jobs, simulator.Job{ID: id, Files: []simulator.File{file}})
 	}
+	zipped := gzipped(t, bytes.Repeat([]byte("%PDF "), size))
+	jobs = append(jobs,
+		simulator.Job{ID: "gzip", Files: []simulator.File{{Content: zipped, ContentEncoding: "gzip", ContentType: "application/pdf", Faults: simulator.Faults{CutAt: []int64{1000}}}}},
+		simulator.Job{ID: "gzip-chunked", Files: []simulator.File{{Content: zipped, ContentEncoding: "gzip", Chunked: true}}},
+	)
 	w.add(jobs...)
 	for _, j := range jobs {
 		if j.ID == "changed" { // its bytes changed under way: whole again is all that can be asked
@@ -237,4 +245,14 @@ func TestDependenciesThatAreAwayAreWaitedFor(t *testing.T) {
 	p.ready()
 	w.check(simulator.Job{ID: "patient"})
 	w.nothingLeft()
+}
+
+// gzipped is text as a file host keeps it.
+func gzipped(t *testing.T, text []byte) simulator.Content {
+	t.Helper()
+	var out bytes.Buffer
+	in := gzip.NewWriter(&out)
+	_, err := in.Write(text)
+	require.NoError(t, errors.Join(err, in.Close()))
+	return bytes.NewReader(out.Bytes())
 }

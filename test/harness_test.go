@@ -159,6 +159,8 @@ func (w *world) checkObject(have job.Object, want simulator.Object) {
 	require.Equal(w.t, want.Content.Size(), have.Size, have.Key)
 	require.Equal(w.t, want.ContentType, *stored.ContentType, have.Key)
 	require.Equal(w.t, want.ContentType, have.ContentType, have.Key)
+	require.Equal(w.t, want.ContentEncoding, aws.ToString(stored.ContentEncoding), have.Key)
+	require.Equal(w.t, want.ContentEncoding, have.ContentEncoding, have.Key)
 	require.Equal(w.t, have.Checksum, aws.ToString(stored.ChecksumCRC64NVME), have.Key)
 	require.Equal(w.t, have.ETag, strings.Trim(*stored.ETag, `"`))
 	require.True(w.t, sameBytes(w.t, simulator.Open(want.Content), stored.Body), have.Key)

@@ -268,11 +268,12 @@ func after(running int, then job.Answer) func(context.Context, int) (job.Answer,
 
 type textPayload struct{ *strings.Reader }
 
-func (p *textPayload) Size() int64       { return p.Reader.Size() }
-func (*textPayload) ContentType() string { return "text/plain; charset=utf-8" }
-func (*textPayload) Ext() string         { return "" }
-func (*textPayload) Close() error        { return nil }
-func (*textPayload) Kind() job.Kind      { return job.KindText }
+func (p *textPayload) Size() int64           { return p.Reader.Size() }
+func (*textPayload) ContentType() string     { return "text/plain; charset=utf-8" }
+func (*textPayload) Ext() string             { return "" }
+func (*textPayload) ContentEncoding() string { return "" }
+func (*textPayload) Close() error            { return nil }
+func (*textPayload) Kind() job.Kind          { return job.KindText }
 
 // memoryStore keeps what was put.
 type memoryStore struct {

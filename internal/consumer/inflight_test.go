@@ -21,10 +21,11 @@ type words struct {
 
 func wordsOf(text string, size int64) words { return words{strings.NewReader(text), size} }
 
-func (w words) Size() int64       { return w.size }
-func (words) ContentType() string { return "text/plain" }
-func (words) Ext() string         { return ".txt" }
-func (words) Close() error        { return nil }
+func (w words) Size() int64           { return w.size }
+func (words) ContentType() string     { return "text/plain" }
+func (words) Ext() string             { return ".txt" }
+func (words) ContentEncoding() string { return "" }
+func (words) Close() error            { return nil }
 
 func TestTransfersAreListedWhileTheyRun(t *testing.T) {
 	t.Parallel()

@@ -156,7 +156,8 @@ type manifest struct {
 
 func newManifest(list []byte) *manifest { return &manifest{bytes.NewReader(list)} }
 
-func (m *manifest) Size() int64       { return m.Reader.Size() }
-func (*manifest) ContentType() string { return "application/json" }
-func (*manifest) Ext() string         { return ".json" }
-func (*manifest) Close() error        { return nil }
+func (m *manifest) Size() int64           { return m.Reader.Size() }
+func (*manifest) ContentType() string     { return "application/json" }
+func (*manifest) Ext() string             { return ".json" }
+func (*manifest) ContentEncoding() string { return "" }
+func (*manifest) Close() error            { return nil }

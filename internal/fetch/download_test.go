@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +46,7 @@ func TestDownload(t *testing.T) {
 	source, err := newClient(t, "https://api.test").Download(job.Job{ID: fetchtest.ID}, []job.File{fileAt(host, "/out/Image.PNG")}).Open(t.Context(), 0)
 	require.NoError(t, err)
 	require.EqualValues(t, 7, source.Size())
+	require.Empty(t, source.ContentEncoding(), "these bytes are no gzip")
 	require.Equal(t, "image/png", source.ContentType())
 	require.Equal(t, ".png", source.Ext())
 	content, err := readAll(source, nil)
@@ -288,4 +291,34 @@ func TestDownloadAfterClose(t *testing.T) {
 	require.NoError(t, source.Close())
 	_, err = source.Read(make([]byte, 1))
 	require.Error(t, err)
+}
+
+func TestAFileIsKeptEncoded(t *testing.T) {
+	t.Parallel()
+	zip := func(text string) string {
+		var out bytes.Buffer
+		in := gzip.NewWriter(&out)
+		_, _ = io.WriteString(in, text)
+		require.NoError(t, in.Close())
+		return out.String()
+	}
+	body := map[string]string{"/pdf": zip("%PDF-1.7"), "/page": zip("<html>log in</html>")}
+	host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "x-GZip")
+		_, _ = io.WriteString(w, body[r.URL.Path])
+	})
+	open := func(path string) (job.Source, error) {
+		file := fileAt(host, path)
+		file.ContentType = "application/pdf"
+		return newClient(t, "https://api.test").Download(job.Job{ID: fetchtest.ID}, []job.File{file}).Open(t.Context(), 0)
+	}
+	source, err := open("/pdf")
+	require.NoError(t, err)
+	require.Equal(t, "x-gzip", source.ContentEncoding())
+	content, err := readAll(source, nil)
+	require.NoError(t, err)
+	require.Equal(t, body["/pdf"], content, "the bytes are left as they came")
+
+	_, err = open("/page")
+	require.ErrorContains(t, err, "it begins as an error page")
 }

@@ -170,6 +170,8 @@ type Description interface {
 type Source interface {
 	io.ReadCloser
 	Description
+	// ContentEncoding is what the bytes are encoded with, as in HTTP, or empty.
+	ContentEncoding() string
 }
 
 // Downloads opens the files of one completed job. They share the renewals of

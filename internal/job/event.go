@@ -31,7 +31,10 @@ type Object struct {
 	Key         string `json:"key"`
 	Size        int64  `json:"size"` // bytes
 	ContentType string `json:"contentType"`
-	ETag        string `json:"etag"` // without quotes
+	// ContentEncoding is what the file host keeps the file with, gzip for example;
+	// the object has it too.
+	ContentEncoding string `json:"contentEncoding,omitempty"`
+	ETag            string `json:"etag"` // without quotes
 	// Checksum is the CRC64NVME of the object: base64 of its 8 bytes, big
 	// endian, as S3 writes it.
 	Checksum  string `json:"checksum"`

@@ -19,7 +19,9 @@ type Expectation struct {
 type Object struct {
 	Content     Content
 	ContentType string
-	PageCount   int // 0: none
+	// ContentEncoding is the file host's, empty for none.
+	ContentEncoding string
+	PageCount       int // 0: none
 }
 
 // Expect says what should become of the job, faults aside. A job that is never
@@ -65,5 +67,5 @@ func (f File) object() Object {
 	if f.NoContentType {
 		contentType = cmp.Or(f.DownloadType, typeBytes)
 	}
-	return Object{Content: f.Content, ContentType: contentType, PageCount: f.PageCount}
+	return Object{Content: f.Content, ContentType: contentType, ContentEncoding: f.ContentEncoding, PageCount: f.PageCount}
 }

@@ -32,6 +32,8 @@ type File struct {
 	NoContentType bool // the answer names no type, and the download only a DownloadType
 	// DownloadType is the type of the download when it is another one.
 	DownloadType string
+	// ContentEncoding is what the file host says that its bytes are encoded with.
+	ContentEncoding string
 	// Chunked sends the whole file without a length.
 	Chunked bool
 

@@ -89,6 +89,9 @@ func (d download) serve(w *countingWriter, r *http.Request) {
 func (d download) serveContent(w *countingWriter, r *http.Request) {
 	header := w.Header()
 	d.setType(header)
+	if d.file.ContentEncoding != "" {
+		header.Set("Content-Encoding", d.file.ContentEncoding)
+	}
 	last := modified
 	if d.file.Faults.NoETag {
 		last = time.Time{}

@@ -83,6 +83,7 @@ func (s *Store) tryRead(ctx context.Context, where location, want []byte) error 
 // note is a short text as a source.
 type note struct{ *bytes.Reader }
 
-func (note) ContentType() string { return "text/plain" }
-func (note) Ext() string         { return ".txt" }
-func (note) Close() error        { return nil }
+func (note) ContentType() string     { return "text/plain" }
+func (note) Ext() string             { return ".txt" }
+func (note) ContentEncoding() string { return "" }
+func (note) Close() error            { return nil }

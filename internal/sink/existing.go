@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"maps"
+	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/mediatype"
 )
 
 // Existing returns the object that Put would make of what is described, if an
@@ -34,6 +36,7 @@ func (s *Store) Existing(ctx context.Context, j job.Job, name string, what job.D
 	if checksum == "" || what.Size() >= 0 && what.Size() != size || !a.describe(found) {
 		return nil
 	}
+	a.encoding = optional(mediatype.ContentEncoding(http.Header{"Content-Encoding": {aws.ToString(found.ContentEncoding)}}))
 	object := a.object(size, found.ETag, checksum)
 	return &object
 }

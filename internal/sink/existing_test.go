@@ -97,3 +97,16 @@ func TestExistingOfAStoreThatCannotTell(t *testing.T) {
 	cancel()
 	require.Nil(t, plainStore(t).Existing(ctx, newJob(t), "result", pdf(nil, 1)))
 }
+
+func TestExistingKnowsTheEncoding(t *testing.T) {
+	t.Parallel()
+	store, j := plainStore(t), newJob(t)
+	for announced, size := range map[int64]int64{1000: 1000, -1: 12 << 20} { // in one request, and in parts
+		src := pdf(pattern(size), announced)
+		src.encoding = "gzip"
+		put, err := store.Put(t.Context(), j, "result", src)
+		require.NoError(t, err)
+		require.Equal(t, "gzip", put.ContentEncoding)
+		require.Equal(t, &put, store.Existing(t.Context(), j, "result", pdf(nil, size)))
+	}
+}

@@ -130,12 +130,14 @@ type source struct {
 	size        int64
 	contentType string
 	ext         string
+	encoding    string
 }
 
-func (s *source) Size() int64         { return s.size }
-func (s *source) ContentType() string { return s.contentType }
-func (s *source) Ext() string         { return s.ext }
-func (s *source) Close() error        { return nil }
+func (s *source) Size() int64             { return s.size }
+func (s *source) ContentType() string     { return s.contentType }
+func (s *source) Ext() string             { return s.ext }
+func (s *source) ContentEncoding() string { return s.encoding }
+func (s *source) Close() error            { return nil }
 
 func pdf(r io.Reader, size int64) *source {
 	return &source{Reader: r, size: size, contentType: "application/pdf"}

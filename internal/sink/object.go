@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
@@ -41,6 +42,7 @@ func (s *Store) bucket(j job.Job) string {
 type attributes struct {
 	location
 	contentType  string
+	encoding     *string
 	metadata     map[string]string
 	storageClass types.StorageClass
 	sse          types.ServerSideEncryption
@@ -60,7 +62,7 @@ func (s *Store) attributes(j job.Job, name string, what job.Description) attribu
 
 func (a attributes) putInput() *s3.PutObjectInput {
 	return &s3.PutObjectInput{
-		Bucket: &a.bucket, Key: &a.key, ContentType: &a.contentType, Metadata: a.metadata,
+		Bucket: &a.bucket, Key: &a.key, ContentType: &a.contentType, ContentEncoding: a.encoding, Metadata: a.metadata,
 		StorageClass: a.storageClass, ServerSideEncryption: a.sse, SSEKMSKeyId: a.kmsKeyID,
 	}
 }
@@ -69,7 +71,7 @@ func (a attributes) putInput() *s3.PutObjectInput {
 // value that a single put has, instead of one over the parts' checksums.
 func (a attributes) createInput() *s3.CreateMultipartUploadInput {
 	return &s3.CreateMultipartUploadInput{
-		Bucket: &a.bucket, Key: &a.key, ContentType: &a.contentType, Metadata: a.metadata,
+		Bucket: &a.bucket, Key: &a.key, ContentType: &a.contentType, ContentEncoding: a.encoding, Metadata: a.metadata,
 		StorageClass: a.storageClass, ServerSideEncryption: a.sse, SSEKMSKeyId: a.kmsKeyID,
 		ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme, ChecksumType: types.ChecksumTypeFullObject,
 	}
@@ -78,7 +80,7 @@ func (a attributes) createInput() *s3.CreateMultipartUploadInput {
 // object describes what was stored.
 func (a attributes) object(size int64, etag *string, checksum string) job.Object {
 	return job.Object{
-		Bucket: a.bucket, Key: a.key, Size: size, ContentType: a.contentType,
+		Bucket: a.bucket, Key: a.key, Size: size, ContentType: a.contentType, ContentEncoding: aws.ToString(a.encoding),
 		ETag: unquote(etag), Checksum: checksum,
 	}
 }

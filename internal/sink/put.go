@@ -38,6 +38,7 @@ import (
 // source opened anew. The cause of ctx is returned when ctx has ended.
 func (s *Store) Put(ctx context.Context, j job.Job, name string, src job.Source) (job.Object, error) {
 	a, st := s.attributes(j, name, src), newStream(src)
+	a.encoding = optional(src.ContentEncoding())
 	object, err := s.store(ctx, a, st)
 	if err == nil {
 		return object, nil

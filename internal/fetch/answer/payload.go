@@ -27,6 +27,9 @@ func (d *description) ContentType() string { return d.contentType }
 // Ext is empty: a payload has no URL to take an extension from.
 func (d *description) Ext() string { return "" }
 
+// ContentEncoding is empty: that of an answer has been undone.
+func (d *description) ContentEncoding() string { return "" }
+
 // Kind is the kind of the result.
 func (d *description) Kind() job.Kind { return d.kind }
 

@@ -3,6 +3,7 @@ package download
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,7 @@ type reader struct {
 	file File
 
 	contentType string
+	encoding    string
 	ext         string
 	size        int64
 	start       []byte // read by Open, and not yet by anybody else
@@ -109,6 +111,7 @@ func (o *Opener) Open(ctx context.Context, file File) (job.Source, error) {
 	// What a later connection says does not change these.
 	d.size = d.at.total
 	d.contentType = mediatype.First(file.ContentType, d.response.Header.Get("Content-Type"))
+	d.encoding = mediatype.ContentEncoding(d.response.Header)
 	d.ext = mediatype.ExtOf(d.url)
 	if d.size == 0 && file.DeclaredSize != nil && *file.DeclaredSize > 0 {
 		_ = d.Close()
@@ -134,10 +137,25 @@ func (d *reader) readStart() error {
 		return err
 	}
 	d.start = start[:n]
-	if isErrorPage(d.file.ContentType, d.start) {
+	text, isGzip := gunzip(d.start)
+	if !isGzip && strings.HasSuffix(d.encoding, "gzip") {
+		d.encoding = "" // said wrongly, the object could not be read
+	}
+	if isErrorPage(d.file.ContentType, text) {
 		return d.giveUp("it begins as an error page, and the API says that the file is a " + d.file.ContentType)
 	}
 	return nil
+}
+
+// gunzip decodes the bytes that a file begins with, if they are gzip.
+func gunzip(start []byte) (decoded []byte, isGzip bool) {
+	in, err := gzip.NewReader(bytes.NewReader(start))
+	if err != nil {
+		return start, false
+	}
+	decoded = make([]byte, maxStart)
+	n, _ := io.ReadFull(in, decoded) // the rest of the file is missing
+	return decoded[:n], true
 }
 
 // Size is the exact number of bytes, or -1 when it is not known.
@@ -145,6 +163,9 @@ func (d *reader) Size() int64 { return d.size }
 
 // ContentType is the media type, never empty.
 func (d *reader) ContentType() string { return d.contentType }
+
+// ContentEncoding is the file host's, or empty.
+func (d *reader) ContentEncoding() string { return d.encoding }
 
 // Ext is the extension that the URL's path has, with its dot, or empty.
 func (d *reader) Ext() string { return d.ext }
