@@ -88,12 +88,15 @@ func (w *world) settle(b *tab) {
 // wait lets jobs wait: fewer are listed than there are.
 func (w *world) wait(b *tab) {
 	w.t.Helper()
+	w.api.Script("waiting-00", simulator.Reply{Status: 403, ContentType: "text/html", Body: "<html>Request blocked</html>"})
 	for i := range 14 {
 		w.add(simulator.Job{ID: fmt.Sprintf("waiting-%02d", i), Duration: simulator.Forever})
 	}
 	b.counts("waiting", 14)
 	b.rows("next", 12)
 	b.shows("more", "12 of 14")
+	b.shows("next", "403") // why it waits, by a gateway's word
+	b.shows("next", "(once, since ")
 	b.until(`/^waiting-\d\d\t2\t\d\d min$/m.test(document.getElementById("next").innerText)`)
 }
 

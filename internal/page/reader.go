@@ -113,7 +113,7 @@ func waiting(ctx context.Context, f *fleet.Fleet) ([]Waiting, error) {
 	list, err := f.Waiting(ctx, maxWaiting)
 	shown := make([]Waiting, 0, len(list))
 	for _, w := range list {
-		shown = append(shown, Waiting{Job: w.Job.ID, Until: w.Until, Attempt: w.Job.Attempt + 1})
+		shown = append(shown, Waiting{Job: w.Job.ID, Until: w.Until, Attempt: w.Job.Attempt + 1, Reason: w.Job.LastError})
 	}
 	slices.SortFunc(shown, func(a, b Waiting) int { return a.Until.Compare(b.Until) })
 	return shown, err

@@ -42,6 +42,8 @@ type Waiting struct {
 	Job     job.ID    `json:"job"`
 	Until   time.Time `json:"until"`
 	Attempt int       `json:"attempt"` // the next one, from 1
+	// Reason is what keeps it from going on, as its timer has it.
+	Reason job.LastError `json:"reason,omitzero"`
 }
 
 // Event is a terminal event, as far as it is shown.
