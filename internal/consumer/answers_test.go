@@ -166,14 +166,16 @@ func TestCompletedJobWhoseResultIsNotThere(t *testing.T) {
 // TestTimeWithoutAnAnswerDoesNotCount towards a job's deadline.
 func TestTimeWithoutAnAnswerDoesNotCount(t *testing.T) {
 	t.Parallel()
-	decider(t, func(w *Worker) {
-		j := newJob(time.Minute)
-		want := j.Deadline.Add(10 * 20 * time.Second)
-		w.pollsOf(j, 10, &job.Error{By: job.API, Err: errors.New("502")}, func() {})
-		w.answered(j)
-		require.Equal(t, want, j.Deadline)
-		require.Zero(t, j.Unanswered)
-	})
+	for _, class := range []job.Class{job.ClassUnavailable, job.ClassStalled, job.ClassThrottled, job.ClassRefused} {
+		decider(t, func(w *Worker) {
+			j := newJob(time.Minute)
+			want := j.Deadline.Add(10 * 20 * time.Second)
+			w.pollsOf(j, 10, &job.Error{Class: class, By: job.API, Err: errors.New("502")}, func() {})
+			w.answered(j)
+			require.Equal(t, want, j.Deadline, "class %d", class)
+			require.Zero(t, j.Unanswered)
+		})
+	}
 }
 
 func TestOneThrottledJobHasOnlyItsOwnWait(t *testing.T) {

@@ -107,7 +107,7 @@ var rules = []rule{
 	{stagePoll, job.ClassUnavailable, "", aboutAPI, (*Worker).unanswered, "unavailable"},
 	{stagePoll, job.ClassStalled, "", aboutAPI, (*Worker).unanswered, "unavailable"},
 	{stagePoll, job.ClassForbidden, "", aboutAccount, (*Worker).forbidden, "refused"},
-	{stagePoll, job.ClassThrottled, "", aboutRate, (*Worker).wait, "throttled"},
+	{stagePoll, job.ClassThrottled, "", aboutRate, (*Worker).throttled, "throttled"},
 	{stagePoll, job.ClassRefused, "", aboutAPI, (*Worker).pause, "refused"},
 
 	{anyStage, job.ClassNotCompleted, "", aboutJob, (*Worker).onVerdict, ""},
@@ -149,6 +149,7 @@ func (w *Worker) decide(s stage, j *job.Job, stored result, err error) decision 
 	case errors.Is(err, errBreakerOpen):
 		return w.pause(s, j, nil)
 	case errors.Is(err, errThrottled):
+		withoutAnswer(j)
 		return decision{action: schedule, delay: w.throttle.Left(), cause: causePaused}
 	case errors.Is(err, limit.ErrNoSlot):
 		return w.noSlot(s, j, nil)

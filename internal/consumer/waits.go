@@ -102,6 +102,21 @@ func lastError(last job.LastError, next decision, err error) job.LastError {
 	}
 }
 
+// throttled lets the job wait as long as the API asks.
+func (w *Worker) throttled(s stage, j *job.Job, err *job.Error) decision {
+	withoutAnswer(j)
+	return w.wait(s, j, err)
+}
+
+// withoutAnswer begins the time without a readable answer, which does not count
+// towards the deadline, of a job that was not asked about. It is not another
+// unreadable answer.
+func withoutAnswer(j *job.Job) {
+	if j.Unanswered.Count == 0 {
+		j.Unanswered = j.Unanswered.Next(time.Now())
+	}
+}
+
 // logWait warns of a job that keeps waiting for the same thing: at the second time
 // in a row, and whenever the count has doubled since.
 func (w *Worker) logWait(message string, j *job.Job, count int, err error) {
@@ -165,7 +180,10 @@ func (w *Worker) waitAtLeast(j *job.Job, atLeast time.Duration, cause string) de
 const pausedDelay = 5 * time.Second
 
 // pause lets the job wait for a dependency that refuses every job.
-func (w *Worker) pause(stage, *job.Job, *job.Error) decision {
+func (w *Worker) pause(s stage, j *job.Job, _ *job.Error) decision {
+	if s != stageTransfer {
+		withoutAnswer(j)
+	}
 	return decision{action: schedule, delay: min(pausedDelay, w.cfg.Backoff.Max), cause: causePaused}
 }
 

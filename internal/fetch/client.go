@@ -74,7 +74,7 @@ func New(cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Client, error
 	}
 	c := &Client{cfg: cfg, base: base, log: log, metrics: metrics, answers: answer.NewReader(answer.Limits{Result: cfg.MaxResultBytes})}
 	c.api, c.files = c.apiClient(files), c.fileClient(guard, newDialer())
-	c.tokens = auth.ClientCredentials(cfg.ClientID, cfg.ClientSecret, c.postForToken)
+	c.tokens = auth.ClientCredentials(cfg.ClientID, cfg.ClientSecret, c.postForToken, log)
 	if cfg.Token != nil {
 		c.tokens = auth.FixedToken(cfg.Token)
 	}
@@ -162,6 +162,9 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*watchdo
 	if !fresh.Equal(token) {
 		r, err = c.authorized(ctx, e, fresh, path)
 		if err != nil || r.StatusCode != http.StatusUnauthorized {
+			if isTaken(r, err) {
+				c.tokens.Replaced(token)
+			}
 			return r, err
 		}
 		r.Drain()
@@ -173,10 +176,16 @@ func (c *Client) call(ctx context.Context, e endpoint, path ...string) (*watchdo
 // place of the API: then a token is only replaced sooner.
 func (c *Client) authorized(ctx context.Context, e endpoint, token secret.String, path []string) (*watchdog.Response, error) {
 	r, err := c.get(ctx, e, token, path)
-	if err == nil && (r.StatusCode == http.StatusOK || r.StatusCode == http.StatusNotFound) {
+	if isTaken(r, err) {
 		c.tokens.Accepted(token)
 	}
 	return r, err
+}
+
+// isTaken reports whether the answer is one that the API gives to a token that it
+// takes.
+func isTaken(r *watchdog.Response, err error) bool {
+	return err == nil && (r.StatusCode == http.StatusOK || r.StatusCode == http.StatusNotFound)
 }
 
 // get makes one authorized request.

@@ -15,6 +15,8 @@ type Conditions struct {
 	// Down answers every call of the API 503, TokenDown those for a token.
 	Down      bool
 	TokenDown bool
+	// OneToken ends all tokens when a new one is issued.
+	OneToken bool
 	// RateLimit is how many calls a second are answered; the others get 429
 	// with Retry-After and extensions.retry_after. 0 for no limit.
 	RateLimit float64

@@ -82,6 +82,9 @@ func (s *Server) tokenAnswer(r *http.Request) answer {
 	if now.Milliseconds {
 		life = s.options.TokenLife.Milliseconds()
 	}
+	if now.OneToken {
+		s.tokens.revoke()
+	}
 	token := s.tokens.issue()
 	if now.SnakeCase {
 		return answerJSON(http.StatusOK, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": life})

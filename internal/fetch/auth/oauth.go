@@ -15,6 +15,7 @@ import (
 	"github.com/jobferry/jobferry/internal/fetch/watchdog"
 	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
+	"go.uber.org/zap"
 )
 
 // What a token's expiresIn may be. The API's pages say both seconds and
@@ -36,9 +37,9 @@ type Post func(ctx context.Context, body []byte) (*watchdog.Response, error)
 
 // ClientCredentials returns tokens that are granted for client credentials
 // (NITRO_CLIENT_ID, NITRO_CLIENT_SECRET).
-func ClientCredentials(id string, credential Credential, post Post) Tokens {
+func ClientCredentials(id string, credential Credential, post Post, log *zap.Logger) Tokens {
 	c := &client{id: id, credential: credential, post: post}
-	return &cachedTokens{fetch: c.fetchToken}
+	return &cachedTokens{fetch: c.fetchToken, log: log}
 }
 
 type client struct {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/jobferry/jobferry/internal/fetch/watchdog"
@@ -22,6 +23,8 @@ type Tokens interface {
 	Renew(ctx context.Context, refused secret.String) (secret.String, error)
 	// Accepted notes that the API has taken a token.
 	Accepted(token secret.String)
+	// Replaced notes that a request was refused with a token and taken with the next.
+	Replaced(token secret.String)
 	// Advice names the settings to look at when tokens are refused.
 	Advice() string
 }
@@ -50,6 +53,7 @@ func (f fixedToken) read(from func() (secret.String, error)) (secret.String, err
 }
 
 func (f fixedToken) Accepted(secret.String) {}
+func (f fixedToken) Replaced(secret.String) {}
 
 func (f fixedToken) Advice() string { return "check NITRO_API_TOKEN" }
 
@@ -67,15 +71,18 @@ type fetchFunc func(context.Context) (secret.String, time.Duration, error)
 // limits of its own.
 type cachedTokens struct {
 	fetch  fetchFunc
+	log    *zap.Logger
 	flight singleflight.Group
 
-	mu        sync.Mutex
-	current   secret.String // zero before the first fetch, and once it was refused
-	accepted  bool          // the API has taken the current one
-	fetchedAt time.Time
-	expiresAt time.Time
-	renewAt   time.Time // when the next one is fetched
-	renewed   time.Time // when a refused token was last given up
+	mu         sync.Mutex
+	current    secret.String // zero before the first fetch, and once it was refused
+	accepted   bool          // the API has taken the current one
+	fetchedAt  time.Time
+	expiresAt  time.Time
+	renewAt    time.Time     // when the next one is fetched
+	renewed    time.Time     // when a refused token was last given up
+	givenUp    secret.String // the refused one, if the API had taken it and its time was not over
+	endedEarly int           // such tokens in a row whose successor was taken
 
 	failed   error // of the last fetch
 	failures int   // in a row
@@ -107,11 +114,29 @@ func (c *cachedTokens) Accepted(token secret.String) {
 	c.accepted = c.accepted || c.current.Equal(token)
 }
 
+func (c *cachedTokens) Replaced(token secret.String) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.givenUp.IsZero() || !c.givenUp.Equal(token) {
+		return
+	}
+	c.givenUp = secret.String{}
+	c.endedEarly++
+	if c.endedEarly > 1 && c.endedEarly&(c.endedEarly-1) == 0 {
+		c.log.Warn("the job API ends this worker's tokens before their time; another process may use the same NITRO_CLIENT_ID, and each new token of it ends ours",
+			zap.Int("times", c.endedEarly), zap.Duration("renewedEvery", renewInterval))
+	}
+}
+
 func (c *cachedTokens) Renew(ctx context.Context, refused secret.String) (secret.String, error) {
 	c.mu.Lock()
 	now := time.Now()
 	mayBecomeGood := !c.accepted && now.Sub(c.fetchedAt) < freshLife
 	if c.current.Equal(refused) && !mayBecomeGood && now.Sub(c.renewed) >= renewInterval {
+		c.givenUp = secret.String{}
+		if c.accepted && now.Before(c.renewAt) {
+			c.givenUp = c.current
+		}
 		c.current, c.renewed = secret.String{}, now
 	}
 	c.mu.Unlock()
@@ -162,11 +187,15 @@ func (c *cachedTokens) refresh(ctx context.Context) (secret.String, error) {
 		return c.current, nil
 	}
 	if err != nil {
-		c.failed, c.failures = err, c.failures+1
-		c.retryAt = now.Add(min(time.Second<<min(c.failures-1, 10), maxRetry))
-		return secret.String{}, err
+		known := job.AsError(err)
+		c.failed, c.failures = refused(known.Err), c.failures+1 // no job can be asked about without a token
+		c.retryAt = now.Add(max(min(time.Second<<min(c.failures-1, 10), maxRetry), known.RetryAfter))
+		return secret.String{}, c.failed
 	}
 	c.failed, c.failures = nil, 0
+	if !c.current.IsZero() { // its time was over
+		c.endedEarly = 0
+	}
 	c.current, c.accepted = token, false
 	c.fetchedAt, c.expiresAt, c.renewAt = now, now.Add(life), now.Add(life-margin(life))
 	return token, nil

@@ -13,9 +13,12 @@ import (
 
 	"github.com/jobferry/jobferry/internal/fetch/fetchtest"
 	"github.com/jobferry/jobferry/internal/fetch/watchdog"
+	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -228,5 +231,67 @@ func FuzzGrant(f *testing.F) {
 		require.Regexp(t, `^[ -~]+$`, token.Reveal())
 		require.LessOrEqual(t, life, longestLifeSeconds*time.Second)
 		require.GreaterOrEqual(t, life-margin(life), time.Duration(0))
+	})
+}
+
+// Two processes with one client end each other's tokens. One that is refused to a
+// single job, or whose time is over, is no sign of that.
+func TestTokensThatEndBeforeTheirTimeAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.WarnLevel)
+		fetches := 0
+		tokens := &cachedTokens{log: zap.New(core), fetch: func(context.Context) (secret.String, time.Duration, error) {
+			fetches++
+			return secret.New(strconv.Itoa(fetches)), time.Hour, nil
+		}}
+		use := func() secret.String {
+			token, err := tokens.Get(t.Context())
+			require.NoError(t, err)
+			tokens.Accepted(token)
+			return token
+		}
+		end := func(token secret.String, replaced bool) {
+			fresh, err := tokens.Renew(t.Context(), token)
+			require.NoError(t, err)
+			require.False(t, fresh.Equal(token))
+			if replaced {
+				tokens.Replaced(token)
+				tokens.Replaced(token) // by another poll that was under way
+			}
+			tokens.Accepted(fresh)
+			time.Sleep(renewInterval)
+		}
+		end(use(), false) // one job's refusal
+		end(use(), true)
+		time.Sleep(time.Hour)
+		end(use(), true)
+		require.Zero(t, logs.Len(), "each was the first in a row")
+		end(use(), true)
+		require.Equal(t, 1, logs.Len())
+		require.Contains(t, logs.All()[0].Message, "another process may use the same NITRO_CLIENT_ID")
+		end(use(), true)
+		require.Equal(t, 1, logs.Len(), "at the 2nd, 4th, 8th time")
+	})
+}
+
+func TestNoJobIsChargedForATokenThatCannotBeHad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fetches := 0
+		tokens := &cachedTokens{fetch: func(context.Context) (secret.String, time.Duration, error) {
+			fetches++
+			return secret.String{}, 0, &job.Error{By: job.API, RetryAfter: time.Minute, Err: errors.New("answers 503")}
+		}}
+		for range 59 {
+			_, err := tokens.Get(t.Context())
+			require.True(t, job.IsRefused(err), "it is about every job")
+			time.Sleep(time.Second)
+		}
+		require.Equal(t, 1, fetches, "the endpoint asks for a minute")
+		time.Sleep(time.Second)
+		_, err := tokens.Get(t.Context())
+		require.ErrorContains(t, err, "answers 503")
+		require.Equal(t, 2, fetches)
 	})
 }
