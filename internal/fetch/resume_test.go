@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -651,4 +652,47 @@ func TestManyShortConnectionsBringASmallFile(t *testing.T) {
 		require.Less(t, took, 30*time.Second)
 		require.Greater(t, took, time.Second)
 	})
+}
+
+// A body without a length of its own ends where its connection does, which may be
+// too early: the API's size tells.
+func TestABodyWithoutALengthIsCutShort(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		ranges   bool
+		declared int64
+		size     int
+		want     int
+		requests int64
+	}{
+		"resumed":                    {true, 1000, 1000, 1000, 2},
+		"the API is wrong":           {true, 1001, 1000, 1000, 2},
+		"it knows no ranges":         {false, 1000, 1000, 600, 2},
+		"the API says no size":       {true, -1, 1000, 600, 1},
+		"it is longer than declared": {true, 100, 1000, 600, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			content := strings.Repeat("0123456789", row.size/10)
+			var requests atomic.Int64
+			host := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				w.Header().Set("ETag", `"v1"`)
+				if row.ranges && r.Header.Get("Range") != "" {
+					http.ServeContent(w, r, "", time.Time{}, strings.NewReader(content))
+					return
+				}
+				w.Header().Set("Transfer-Encoding", "identity") // the connection's end marks the body's
+				_, _ = io.WriteString(w, content[:600])
+			})
+			file := fileAt(host, "/f")
+			if row.declared >= 0 {
+				file.DeclaredSize = &row.declared
+			}
+			got, err := readAll(newClient(t, "https://api.test").Download(job.Job{ID: fetchtest.ID}, []job.File{file}).Open(t.Context(), 0))
+			require.NoError(t, err)
+			require.Equal(t, content[:row.want], got)
+			require.Equal(t, row.requests, requests.Load())
+		})
+	}
 }

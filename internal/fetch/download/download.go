@@ -142,7 +142,7 @@ func (d *reader) readStart() error {
 		d.encoding = "" // said wrongly, the object could not be read
 	}
 	if isErrorPage(d.file.ContentType, text) {
-		return d.giveUp("it begins as an error page, and the API says that the file is a " + d.file.ContentType)
+		return d.giveUp(fmt.Errorf("it begins as an error page, and the API says that the file is a %s", d.file.ContentType))
 	}
 	return nil
 }
@@ -218,8 +218,9 @@ func isErrorPage(declared string, start []byte) bool {
 func (d *reader) resume(deadline time.Time) error {
 	d.Resumed.Inc()
 	d.file.Log.Debug("resuming a download", zap.Int64("offset", d.at.offset), zap.Error(d.broken))
+	short := errors.Is(d.broken, errShort)
 	err := d.connect(deadline)
-	if errors.Is(err, errEndsHere) {
+	if errors.Is(err, errEndsHere) || short && errors.Is(err, errNoRest) {
 		return io.EOF
 	}
 	return err
@@ -264,6 +265,8 @@ func (d *reader) connEnded(err error) {
 	switch {
 	case d.ctx.Err() != nil:
 		d.err = watchdog.Interruption(d.ctx)
+	case d.at.total < 0 && ended && d.mayBeShort():
+		d.broken = errShort
 	case d.at.offset == d.at.total || d.at.total < 0 && ended:
 		d.err = io.EOF
 	case d.at.total >= 0 && d.at.offset > d.at.total:
@@ -275,6 +278,15 @@ func (d *reader) connEnded(err error) {
 	default:
 		d.broken = err
 	}
+}
+
+// errShort is the end of a body that only the connection's end marks, before the size
+// that the API declares. Either may be wrong.
+var errShort = errors.New("the connection ended before the declared size")
+
+// mayBeShort reports whether the body may have been cut where it ended.
+func (d *reader) mayBeShort() bool {
+	return d.at.noEnd && d.file.DeclaredSize != nil && d.at.offset < *d.file.DeclaredSize
 }
 
 // stallLimit is how long a connection may bring no byte.
@@ -317,7 +329,7 @@ func (d *reader) checkRate(n int, waited time.Duration) {
 		d.closeConn()
 	}
 	if d.minRate.Slow() >= maxSlow {
-		d.err = d.giveUp(fmt.Sprintf("%d windows in a row were no better", maxSlow))
+		d.err = d.giveUp(fmt.Errorf("%d windows in a row were no better", maxSlow))
 	}
 }
 

@@ -27,6 +27,7 @@ func (o *otherFile) Error() string { return o.why }
 type position struct {
 	offset  int64   // bytes that have been read
 	total   int64   // -1 until it is known
+	noEnd   bool    // nothing but the connection's end marks that of the body
 	version version // as the first answer said
 }
 
@@ -60,6 +61,7 @@ func (p *position) acceptWhole(resp *http.Response) error {
 		return &otherFile{"the file host starts again from the first byte"}
 	}
 	p.total = resp.ContentLength
+	p.noEnd = resp.ContentLength < 0 && resp.ProtoMajor == 1 && len(resp.TransferEncoding) == 0
 	p.version = versionOf(resp.Header)
 	return nil
 }

@@ -25,6 +25,9 @@ const maxRefused = 3
 // errIdle ends a renewal that takes longer than the download may be idle.
 var errIdle = errors.New("the download has been idle for too long")
 
+// errNoRest is the refusal of a file host to go on with a file that has begun.
+var errNoRest = errors.New("the file host does not go on with it")
+
 // connect opens a connection that goes on at the offset. It tries until the
 // deadline; then the error is the last real one. errEndsHere means that the file
 // is whole.
@@ -97,7 +100,7 @@ func (d *reader) request() error {
 	if err := d.at.accept(resp.Response); err != nil {
 		resp.Drain()
 		if other, ok := errors.AsType[*otherFile](err); ok {
-			return d.giveUp(other.why)
+			return d.giveUp(fmt.Errorf("%w: %w", errNoRest, other))
 		}
 		return err
 	}
@@ -123,7 +126,7 @@ func (d *reader) header() http.Header {
 // of time, and so is no reason to wait; further ones are.
 func (d *reader) refreshURL(deadline time.Time, refusal error) error {
 	if d.at.offset > 0 && d.refused > 0 { // the host may refuse ranges: the next download begins without one
-		return d.giveUp(fmt.Sprintf("a fresh URL is refused where the download goes on: %v", refusal))
+		return d.giveUp(fmt.Errorf("%w: a fresh URL is refused: %w", errNoRest, refusal))
 	}
 	if d.refused == maxRefused {
 		return &job.Error{
@@ -192,7 +195,7 @@ func (d *reader) setURL(file job.File) error {
 // pause waits before the next try, or reports that there is no time for one.
 func (d *reader) pause(delay time.Duration, deadline time.Time) error {
 	if time.Until(deadline) <= delay {
-		return d.giveUp(fmt.Sprintf("nothing more came within %v", d.IdleLimit))
+		return d.giveUp(fmt.Errorf("nothing more came within %v", d.IdleLimit))
 	}
 	if delay == 0 {
 		return nil
@@ -202,11 +205,11 @@ func (d *reader) pause(delay time.Duration, deadline time.Time) error {
 
 // giveUp is the error of a download that cannot go on. A download whose last
 // connection ended in good order, and too early, has the wrong length.
-func (d *reader) giveUp(why string) error {
+func (d *reader) giveUp(why error) error {
 	if d.at.total >= 0 && errors.Is(d.broken, io.ErrUnexpectedEOF) {
-		return &job.Error{Class: job.ClassWrongLength, By: job.FileHost, Err: fmt.Errorf("the download disagrees with its own length: it ended at byte %d of %d, and %s", d.at.offset, d.at.total, why)}
+		return &job.Error{Class: job.ClassWrongLength, By: job.FileHost, Err: fmt.Errorf("the download disagrees with its own length: it ended at byte %d of %d, and %w", d.at.offset, d.at.total, why)}
 	}
-	err := fmt.Errorf("the download broke off at byte %d, and %s", d.at.offset, why)
+	err := fmt.Errorf("the download broke off at byte %d, and %w", d.at.offset, why)
 	if d.broken != nil {
 		err = fmt.Errorf("%w: %w", err, d.broken)
 	}
