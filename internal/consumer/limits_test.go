@@ -184,6 +184,32 @@ func TestJobsWhosePollHangsGetHalfOfTheSlots(t *testing.T) {
 	require.EqualValues(t, h.cfg.Polls/2, hanging.Load())
 }
 
+// TestFirstPollsThatHangHoldUpNoOther: nothing is known of these jobs before.
+func TestFirstPollsThatHangHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	var hanging atomic.Int64
+	for i := range 3 * h.cfg.Polls {
+		id := job.ID("hangs-" + strconv.Itoa(i))
+		h.api.script(id, func(ctx context.Context, _ int) (job.Answer, error) {
+			hanging.Add(1)
+			defer hanging.Add(-1)
+			<-ctx.Done()
+			return job.Answer{}, context.Cause(ctx)
+		})
+		h.submit(string(id))
+	}
+	h.start()
+	h.eventually(func() bool { return hanging.Load() == int64(h.cfg.Polls) }, "all slots are theirs at first")
+	for i := range 20 {
+		id := job.ID("good-" + strconv.Itoa(i))
+		h.api.script(id, completed)
+		h.submit(string(id))
+		require.Equal(t, job.OutcomeCompleted, h.event(id).Data.Status)
+	}
+	h.eventually(func() bool { return hanging.Load() == int64(h.cfg.Polls/2) }, "half of the slots are theirs in the end")
+}
+
 // TestAHostThatBringsNothingHoldsUpNoOther: its jobs get one connection at a time,
 // and the API is not asked about the others meanwhile.
 func TestAHostThatBringsNothingHoldsUpNoOther(t *testing.T) {

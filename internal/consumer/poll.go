@@ -21,19 +21,7 @@ func (w *Worker) poll(d *delivery, j *job.Job) (job.Answer, error) {
 	if err := w.reserve(d, j); err != nil {
 		return job.Answer{}, err
 	}
-	if w.requests.Acquire(d.work, 1) != nil {
-		return job.Answer{}, d.stopped()
-	}
-	ctx, span := w.step(d.work, "poll job")
-	answer, err := w.api.Poll(ctx, j.ID)
-	w.requests.Release(1)
-	describePoll(span, answer, err)
-	if d.work.Err() != nil {
-		_ = answer.Close()
-		return job.Answer{}, d.stopped()
-	}
-	j.Polls++
-	j.Hung = job.ClassOf(err) == job.ClassStalled
+	answer, err := w.ask(d, j)
 	if err != nil {
 		return job.Answer{}, err
 	}

@@ -46,7 +46,8 @@ type Worker struct {
 
 	polls        *limit.Polls        // a slot for each message in flight
 	requests     *semaphore.Weighted // polls under way at once: a slot without one waits for it
-	hung         *semaphore.Weighted // polls of jobs whose last poll was not answered
+	hung         *semaphore.Weighted // polls that hang, and of jobs whose last poll did
+	latency      limit.Latency       // of polls
 	transfers    *limit.Transfers
 	hosts        *limit.Hosts
 	throttle     *limit.Throttle
@@ -94,8 +95,10 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 
 // probeAPI notes that the API is well, if it is.
 func (w *Worker) probeAPI(ctx context.Context) error {
+	began := time.Now()
 	err := w.api.Probe(ctx)
 	if err == nil {
+		w.latency.Observe(time.Since(began))
 		w.answers.Probed()
 	}
 	return err
