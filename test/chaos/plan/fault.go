@@ -26,6 +26,15 @@ const (
 	APIThrottle   Kind = "API 429"        // beyond Amount calls a second
 	RevokeTokens  Kind = "tokens revoked" // at once
 	ClockJump     Kind = "API clock jump" // at once; Amount in seconds
+
+	Firewall       Kind = "firewall 403"        // in the place of the API, to Amount percent of the requests
+	DefaultBackend Kind = "default backend 404" // likewise
+	Maintenance    Kind = "maintenance 200"     // likewise, with a page
+
+	FilesRefused Kind = "file host 403"     // Amount percent of the requests
+	FilesSlow    Kind = "file host slow"    // Amount in ms until the first byte
+	FilesShort   Kind = "file host cuts"    // after Amount bytes
+	FilesRenamed Kind = "file host renames" // each answer of the API has other paths
 )
 
 // Kinds lists them, in the order of the report.
@@ -33,6 +42,7 @@ func Kinds() []Kind {
 	return []Kind{
 		WorkerKill, WorkerTerminate, WorkerStop, NodeKill, LeaderKill, Cut, Latency, Bandwidth, Stall, Slice,
 		StoreError, StoreLost, StoreSlowDown, APIDown, APIThrottle, RevokeTokens, ClockJump,
+		Firewall, DefaultBackend, Maintenance, FilesRefused, FilesSlow, FilesShort, FilesRenamed,
 	}
 }
 

@@ -13,7 +13,7 @@ func Faults(o Options) []Fault {
 	stopped := stops(o)
 	all := slices.Concat(
 		workerKills(o, stopped), terminates(o, stopped), stopped, nodeKills(o),
-		outages(o), degradations(o), turns(o),
+		outages(o), degradations(o), turns(o), gateways(o), fileHosts(o),
 	)
 	slices.SortStableFunc(all, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return all

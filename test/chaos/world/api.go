@@ -2,7 +2,6 @@ package world
 
 import (
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,11 +18,14 @@ const (
 	tokenLife = 2 * time.Minute
 )
 
-// api is the simulated API and its file host, each behind a proxy.
+// api is the simulated API and its file host, each behind a gateway, and that behind
+// a proxy.
 type api struct {
 	server     *simulator.Server
 	clock      clock
 	api, files *proxy
+	gateway    *gateway // before the API
+	fileHost   *gateway // before the file host
 
 	mu         sync.Mutex
 	conditions simulator.Conditions
@@ -45,8 +47,14 @@ func startAPI() (*api, error) {
 	if err != nil {
 		return a, err
 	}
-	a.api.aim(strings.TrimPrefix(a.server.APIURL(), "http://"))
-	a.files.aim(strings.TrimPrefix(a.server.FilesURL(), "http://"))
+	if a.gateway, err = newGateway(a.server.APIURL()); err != nil {
+		return a, err
+	}
+	if a.fileHost, err = newGateway(a.server.FilesURL()); err != nil {
+		return a, err
+	}
+	a.api.aim(a.gateway.addr())
+	a.files.aim(a.fileHost.addr())
 	return a, nil
 }
 
@@ -63,6 +71,11 @@ func (a *api) close() error {
 	for _, p := range []*proxy{a.api, a.files} {
 		if p != nil {
 			problems = append(problems, p.close())
+		}
+	}
+	for _, g := range []*gateway{a.gateway, a.fileHost} {
+		if g != nil {
+			problems = append(problems, g.close())
 		}
 	}
 	if a.server != nil {

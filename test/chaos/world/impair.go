@@ -2,6 +2,7 @@ package world
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"time"
 
@@ -45,6 +46,20 @@ func (in *injector) impairment(f plan.Fault, name string) impairment {
 	case plan.APIThrottle:
 		limit := float64(max(f.Amount, 1))
 		return in.conditions(func(c *simulator.Conditions) { c.RateLimit = limit }, func(c *simulator.Conditions) { c.RateLimit = 0 })
+	case plan.Firewall:
+		return in.gateway(name, in.world.api.gateway, pageFault(share(f), http.StatusForbidden, "text/html", "<html>Request blocked</html>"))
+	case plan.DefaultBackend:
+		return in.gateway(name, in.world.api.gateway, pageFault(share(f), http.StatusNotFound, "text/plain", "default backend - 404"))
+	case plan.Maintenance:
+		return in.gateway(name, in.world.api.gateway, pageFault(share(f), http.StatusOK, "text/html", "<html>Back soon</html>"))
+	case plan.FilesRefused:
+		return in.gateway(name, in.world.api.fileHost, pageFault(share(f), http.StatusForbidden, "text/html", "<html>Request blocked</html>"))
+	case plan.FilesSlow:
+		return in.gateway(name, in.world.api.fileHost, slowFault(1, time.Duration(f.Amount)*time.Millisecond))
+	case plan.FilesShort:
+		return in.gateway(name, in.world.api.fileHost, shortFault(1, f.Amount))
+	case plan.FilesRenamed:
+		return in.gateway(name, in.world.api.gateway, movedFault(1, in.world.api.files.url()))
 	case plan.Cut:
 		return in.connections(f, func(p *proxy) { p.cut(way(f)) }, func(p *proxy) { p.uncut(way(f)) })
 	default:
@@ -58,6 +73,10 @@ func (in *injector) answering(name string, t injectedError) impairment {
 	return impairment{
 		begin: func() { frontend.inject(name, t) }, end: func() { frontend.stopInjecting(name) }, met: func() bool { return frontend.struck(name) },
 	}
+}
+
+func (in *injector) gateway(name string, g *gateway, f gatewayFault) impairment {
+	return impairment{begin: func() { g.begin(name, f) }, end: func() { g.end(name) }, met: func() bool { return g.struck(name) }}
 }
 
 // conditions are met by the next poll, and there always is one.
