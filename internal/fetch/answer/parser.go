@@ -60,7 +60,11 @@ func (p *parser) walk() (streaming bool, err error) {
 			return false, err
 		}
 		if !more {
-			return false, p.in.End()
+			err := p.in.End()
+			if errors.Is(err, jsonstream.ErrSyntax) { // a gateway may put something behind a document that is whole
+				err = nil
+			}
+			return false, err
 		}
 		if name != "result" {
 			err = p.member(name)

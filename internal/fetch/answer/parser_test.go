@@ -150,7 +150,7 @@ func TestAnswerThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		``, ` `, `[]`, `"completed"`, `null`, `12`, `{}`, `{"result":"x"}`, `{"jobID":"the-job","status":null}`, `{"jobID":"the-job","status":1}`, `{"jobID":"the-job","status":"completed"`,
-		`{"jobID":"the-job","status":"completed","result":"x"`, `{"jobID":"the-job","status":"completed","result":"x"} trailing`, `{"jobID":"the-job","status":"completed","result":tru}`,
+		`{"jobID":"the-job","status":"completed","result":"x"`, `{"jobID":"the-job","status":"completed","result":tru}`,
 		`{"jobID":"the-job","status":"completed","result":{"file":{"URL":"https://a/b"}}`, `{"jobID":"the-job","status":"completed",}`, `<html>`, "{\"status\":\"\n\"}",
 		`{"jobID":"the-job","status":"` + strings.Repeat("x", 2*maxMember) + `"}`, `{"jobID":"the-job","status":"running","deep":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
 	} {
@@ -230,7 +230,7 @@ func TestStreamedPayloadThatIsNotCompleted(t *testing.T) {
 			require.Equal(t, job.NotCompleted(want), settled)
 		})
 	}
-	for _, rest := range []string{`"x":1`, `"status":7`, `"status":"completed",`, `"status":"completed"}{`} {
+	for _, rest := range []string{`"x":1`, `"status":7`, `"status":"completed",`} {
 		t.Run(rest, func(t *testing.T) {
 			t.Parallel()
 			_, err := read(long, rest)
@@ -331,4 +331,19 @@ func TestBinaryAnswer(t *testing.T) {
 			require.NoError(t, answer.Close())
 		}
 	}
+}
+
+func TestBytesBehindAnAnswerAreNotOfIt(t *testing.T) {
+	t.Parallel()
+	for _, long := range []string{"x", strings.Repeat("x", 2*windowBytes)} {
+		whole := `{"jobID":"the-job","status":"completed","result":"` + long + `"}`
+		for _, behind := range []string{"<!-- node 7 -->", whole, "\x00", " } "} {
+			answer, err := readJSON(t, whole+behind)
+			require.NoError(t, err)
+			require.Equal(t, job.KindText, answer.Kind)
+			require.Equal(t, long, contents(t, answer))
+		}
+	}
+	_, err := readJSON(t, ")]}',\n"+`{"jobID":"the-job","status":"completed","result":"x"}`)
+	fetchtest.RequireUnavailable(t, err)
 }

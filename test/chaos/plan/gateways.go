@@ -12,9 +12,11 @@ const (
 	minGateway     = 2 * time.Second
 	maxGateway     = 5 * time.Second
 	maxLongGateway = 25 * time.Second
-	// minGatewayGap and maxGatewayGap lie between two of these.
-	minGatewayGap = 500 * time.Millisecond
-	maxGatewayGap = 1500 * time.Millisecond
+	// minGatewayGap and maxGatewayGap lie between two of these, maxLongGatewayGap in
+	// long runs.
+	minGatewayGap     = 500 * time.Millisecond
+	maxGatewayGap     = 1500 * time.Millisecond
+	maxLongGatewayGap = 45 * time.Second
 )
 
 // gateways have somebody else answer in the place of the API.
@@ -39,9 +41,9 @@ func fileHosts(o Options) []Fault {
 // oneAfterAnother deals faults that never overlap.
 func oneAfterAnother(o Options, random *rand.Rand, variants [][]Fault) []Fault {
 	next := dealer(random, variants)
-	longest := maxGateway
+	longest, gap := maxGateway, maxGatewayGap
 	if o.Over() >= longOutageFrom {
-		longest = maxLongGateway
+		longest, gap = maxLongGateway, maxLongGatewayGap
 	}
 	var faults []Fault
 	at := between(random, 0, maxGatewayGap)
@@ -52,6 +54,6 @@ func oneAfterAnother(o Options, random *rand.Rand, variants [][]Fault) []Fault {
 			return faults
 		}
 		faults = append(faults, f)
-		at = f.Ends() + between(random, minGatewayGap, maxGatewayGap)
+		at = f.Ends() + between(random, minGatewayGap, gap)
 	}
 }
