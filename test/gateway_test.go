@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,6 +66,11 @@ func TestAGatewaysAnswersEndNoJob(t *testing.T) {
 		"default backend":     answerPage(404, "text/plain", "default backend - 404"),
 		"gone":                answerPage(410, "text/html", "<html>Gone</html>"),
 		"empty":               answerPage(413, "", ""),
+		"guarded JSON":        answerPage(200, "application/json", ")]}',\n{\"jobID\": \"job-1\", \"status\": \"failed\"}"),
+		"long headers": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
+			w.WriteHeader(http.StatusNotFound)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,4 +125,72 @@ func TestOneJobsRefusalsHoldUpNoOther(t *testing.T) {
 		status, body := get(t, p.url()+"/readyz")
 		require.Equal(t, http.StatusOK, status, body)
 	}
+}
+
+// TestAProxyThatAnswersItself: the API is reached through HTTP_PROXY, which answers in
+// its place for a while.
+func TestAProxyThatAnswersItself(t *testing.T) {
+	t.Parallel()
+	for name, itself := range map[string]http.HandlerFunc{
+		"forbids":     answerPage(403, "text/html", "<html>Not allowed</html>"),
+		"wants to be": answerPage(407, "text/html", "<html>Who are you?</html>"),
+		"logs in":     answerPage(200, "text/html", "<html>Log in</html>"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			g := w.newGateway()
+			w.env["HTTP_PROXY"], w.env["NITRO_API_URL"] = g.URL, "http://api.test"
+			p := w.start(nil)
+			p.ready()
+			g.itself.Store(&itself)
+			_, wrong := w.checks(1)
+			require.Contains(t, wrong, "job API")
+			jobs := make([]simulator.Job, 20)
+			for i := range jobs {
+				jobs[i] = simulator.Job{ID: fmt.Sprintf("job-%d", i)}
+			}
+			w.add(jobs...)
+			w.eventually("the worker is ready all the time", func() bool {
+				status, _ := get(t, p.url()+"/readyz")
+				return status == http.StatusServiceUnavailable
+			})
+			require.Zero(t, w.count("JOBS_EVENTS"), "no job has ended")
+			g.itself.Store(nil)
+			for _, j := range jobs {
+				w.check(j)
+			}
+		})
+	}
+}
+
+// TestAProxyThatCannotBeReachedIsNamed: its errors are not the API's.
+func TestAProxyThatCannotBeReachedIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	_, wrong := w.checks(1, "HTTP_PROXY", closed.URL, "NITRO_API_URL", "http://api.test")
+	require.Contains(t, wrong["job API"], "through the proxy "+strings.TrimPrefix(closed.URL, "http://")+" (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)")
+	refusing := httptest.NewServer(answerPage(403, "text/html", "<html>Not allowed</html>"))
+	t.Cleanup(refusing.Close)
+	_, wrong = w.checks(1, "HTTP_PROXY", "", "HTTPS_PROXY", refusing.URL, "NITRO_API_URL", "https://api.test")
+	require.Contains(t, wrong["job API"], "through the proxy "+strings.TrimPrefix(refusing.URL, "http://"))
+	require.Contains(t, wrong["job API"], "Forbidden")
+}
+
+// TestPlainHTTPWhereThePortSpeaksTLS: the server itself answers 400.
+func TestPlainHTTPWhereThePortSpeaksTLS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(secure.Close)
+	_, wrong := w.checks(1, "NITRO_API_URL", "http://"+secure.Listener.Addr().String())
+	require.Contains(t, wrong["job API"], "is NITRO_API_URL right")
+	_, wrong = w.checks(1, "NITRO_API_TOKEN", "token", "NITRO_CLIENT_ID", "", "NITRO_CLIENT_SECRET", "")
+	require.NotEmpty(t, wrong["job API"])
+	w.start(nil)
+	w.submit("job")
+	time.Sleep(3 * time.Second)
+	require.Zero(t, w.count("JOBS_EVENTS"), "no job has ended")
 }

@@ -218,6 +218,12 @@ func (w *Worker) storeWithRetries(ctx context.Context, j job.Job, name string, i
 	}
 }
 
+// notBegun is the error of a download of which nothing has come. It was tried for long
+// enough while it held a slot.
+type notBegun struct{ error }
+
+func (n notBegun) Unwrap() error { return n.error }
+
 // storeOnce reports skipped for an object that was there: its size and type were
 // known only when the file was opened.
 func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index int, file job.File, downloads job.Downloads) (stored job.Object, skipped bool, err error) {
@@ -226,7 +232,7 @@ func (w *Worker) storeOnce(ctx context.Context, j job.Job, name string, index in
 		w.hosts.Tried(file.Host(), err)
 	}
 	if err != nil {
-		return job.Object{}, false, err
+		return job.Object{}, false, notBegun{err}
 	}
 	defer source.Close()
 	if file.Announced() == nil {

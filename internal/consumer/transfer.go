@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -113,6 +114,9 @@ func (w *Worker) abortUploads(ctx context.Context, j job.Job) {
 
 // waitsOut reports whether another try at once is of no use, or not wanted.
 func waitsOut(err error) bool {
+	if _, ok := errors.AsType[notBegun](err); ok {
+		return true
+	}
 	known := job.AsError(err)
 	switch known.Class {
 	case job.ClassThrottled, job.ClassPermanent, job.ClassRefused, job.ClassURLRefused, job.ClassStalled, job.ClassWrongLength:

@@ -102,6 +102,9 @@ func refusedGrant(resp *watchdog.Response, body []byte, said string) error {
 	}
 	switch resp.StatusCode {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+		if !answer.IsObject(body) { // a firewall's, or http:// where the port speaks TLS
+			return refused(fmt.Errorf("the API's token endpoint answers %d without JSON, which is not the API's own answer; is NITRO_API_URL right, and what stands between", resp.StatusCode))
+		}
 		return refused(fmt.Errorf("the API's token endpoint refuses the credentials with %d%s; check NITRO_CLIENT_ID and NITRO_CLIENT_SECRET", resp.StatusCode, said))
 	}
 	return &job.Error{

@@ -65,6 +65,10 @@ const maxStall = 2 * time.Minute
 // begun.
 const maxStart = 512
 
+// maxOpening is how long a download is tried that has not begun: it can as well wait
+// without a slot.
+const maxOpening = 5 * time.Second
+
 // maxSlow is how many windows below the least rate end a download: by then two
 // other connections have been no better.
 const maxSlow = 3
@@ -105,7 +109,7 @@ func (o *Opener) Open(ctx context.Context, file File) (job.Source, error) {
 	if err := d.setURL(file.File); err != nil {
 		return nil, err
 	}
-	if err := d.connect(time.Now().Add(o.IdleLimit)); err != nil {
+	if err := d.connect(time.Now().Add(d.patience())); err != nil {
 		return nil, err
 	}
 	// What a later connection says does not change these.
@@ -182,11 +186,11 @@ func (d *reader) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	began := time.Now()
-	deadline := began.Add(d.IdleLimit)
+	deadline := began.Add(d.patience())
 	for d.err == nil {
 		if d.response == nil {
 			if errors.Is(d.broken, watchdog.ErrStalled) { // the next connection has its time
-				deadline = time.Now().Add(d.IdleLimit)
+				deadline = time.Now().Add(d.patience())
 			}
 			if d.err = d.resume(deadline); d.err != nil {
 				break
@@ -287,6 +291,14 @@ var errShort = errors.New("the connection ended before the declared size")
 // mayBeShort reports whether the body may have been cut where it ended.
 func (d *reader) mayBeShort() bool {
 	return d.at.noEnd && d.file.DeclaredSize != nil && d.at.offset < *d.file.DeclaredSize
+}
+
+// patience is how long the download is tried without a byte.
+func (d *reader) patience() time.Duration {
+	if d.at.offset == 0 {
+		return min(d.IdleLimit, maxOpening)
+	}
+	return d.IdleLimit
 }
 
 // stallLimit is how long a connection may bring no byte.

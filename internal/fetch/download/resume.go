@@ -42,11 +42,13 @@ func (d *reader) connect(deadline time.Time) error {
 			return nil
 		}
 		if errors.Is(err, watchdog.ErrNoAnswer) {
-			deadline = time.Now().Add(d.IdleLimit)
+			deadline = time.Now().Add(d.patience())
 			err = cmp.Or(d.onStall(err), err)
 		}
 		if errors.Is(err, errRefused) && !isFinal(err) { // it may have been refused before it got stuck
-			err = d.refreshURL(deadline, err)
+			if err = d.refreshURL(deadline, err); err == nil {
+				deadline = later(deadline, time.Now().Add(d.patience())) // the fresh URL has its time
+			}
 		}
 		if asked := job.AsError(err).RetryAfter; asked > 0 && time.Until(deadline) > asked {
 			err = cmp.Or(d.sleep(asked), errors.New(err.Error())) // it may be tried again
@@ -60,6 +62,13 @@ func (d *reader) connect(deadline time.Time) error {
 			d.broken = err
 		}
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // resumeDelay is the backoff after so many tries that brought little or nothing.
@@ -195,7 +204,7 @@ func (d *reader) setURL(file job.File) error {
 // pause waits before the next try, or reports that there is no time for one.
 func (d *reader) pause(delay time.Duration, deadline time.Time) error {
 	if time.Until(deadline) <= delay {
-		return d.giveUp(fmt.Errorf("nothing more came within %v", d.IdleLimit))
+		return d.giveUp(fmt.Errorf("nothing more came within %v", d.patience()))
 	}
 	if delay == 0 {
 		return nil
