@@ -42,7 +42,9 @@ func TestAFileHostThatCannotBeReachedIsNamed(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	hosts := map[string]struct{ url, want string }{
-		"expired": {ca.tlsHost(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour) }, &tls.Config{}), "certificate has expired"},
+		"expired": {ca.tlsHost(func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+		}, &tls.Config{}), "certificate has expired"},
 		"not-yet": {ca.tlsHost(func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
 		}, &tls.Config{}), "certificate has expired or is not yet valid"},
@@ -83,4 +85,3 @@ func TestAFileHostThatCannotBeReachedIsNamed(t *testing.T) {
 	}
 	require.EqualValues(t, 1, w.count("JOBS_EVENTS"), "none of them has ended")
 }
-
