@@ -148,9 +148,9 @@ func TestAFileHostsTroubleEndsNoJob(t *testing.T) {
 	}
 	time.Sleep(time.Until(began.Add(6 * time.Second))) // fresh URLs are refused for longer than a renewal takes
 	require.EqualValues(t, 20, w.count("JOBS_EVENTS"), "no job has ended")
-	for name, host := range hosts {
-		// Each job asks a few times and waits for longer each time.
-		require.Less(t, host.requests.Load(), int64(each*50), name)
+	lasted := int64(time.Since(began)/time.Second) + 1
+	require.LessOrEqual(t, hosts["busy"].requests.Load(), each*lasted, "it asks for a second each time")
+	for _, host := range hosts {
 		host.well.Store(true)
 	}
 	for _, j := range jobs {
@@ -208,9 +208,11 @@ func TestJobsThatFinishAtOnceArePolledOnce(t *testing.T) {
 	for i := range jobs {
 		jobs[i] = slow.job(fmt.Sprintf("job-%d", i))
 	}
-	w.must("setup")
-	w.add(jobs...)
 	w.start(nil)
+	known := slow.job("known") // until a host has brought something, it gets few connections
+	w.add(known)
+	w.check(known)
+	w.add(jobs...)
 	polls := 0
 	for _, j := range jobs {
 		w.check(j)

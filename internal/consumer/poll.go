@@ -72,8 +72,8 @@ func (w *Worker) acquireTransfer(d *delivery, host string, mayKeep bool) error {
 		w.transfers.Done()
 		w.polls.TransferFreed()
 	})
-	if !w.hosts.TryAcquire(host) {
-		return limit.ErrNoSlot
+	if err := w.hosts.AcquireFirst(d.work, host, d.freeSlot, mayKeep); err != nil {
+		return orStopped(d, err)
 	}
 	if err := w.transfers.AcquireFirst(d.work, d.freeSlot, mayKeep); err != nil {
 		w.hosts.Release(host)

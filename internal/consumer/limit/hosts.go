@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/semaphore"
 )
 
 // minEmpty downloads in a row that brought nothing make a host count as failing.
@@ -15,10 +16,12 @@ const maxHosts = 1024
 
 // Hosts shares the transfer slots between file hosts. A host that has brought bytes
 // may have them all. Those of which nothing is known yet may have half of them
-// together, and one whose last downloads brought nothing has one connection until
-// it brings bytes again. It is safe for concurrent use.
+// together, each half of what the others leave. One whose last downloads brought
+// nothing has one connection until it brings bytes again. It is safe for concurrent
+// use.
 type Hosts struct {
 	unknownLimit int
+	queue        *semaphore.Weighted // jobs that wait for their first connection
 	log          *zap.Logger
 
 	mu      sync.Mutex
@@ -36,22 +39,37 @@ type host struct {
 // NewHosts shares total slots. log is told when a host begins to fail, and when it
 // brings bytes again.
 func NewHosts(total int, log *zap.Logger) *Hosts {
-	return &Hosts{unknownLimit: max(1, total/2), log: log, changed: make(chan struct{}), hosts: map[string]*host{}}
+	return &Hosts{unknownLimit: max(1, total/2), queue: semaphore.NewWeighted(int64(total)), log: log, changed: make(chan struct{}), hosts: map[string]*host{}}
 }
 
-// TryAcquire takes a connection to a host, or reports that it has none to give. An
-// empty name is no host, and always has one.
-func (h *Hosts) TryAcquire(name string) bool {
-	ok, _ := h.tryAcquire(name)
-	return ok
+// AcquireFirst takes a job's first connection. A job that may wait does so for a host
+// that is not failing, if few others do, and calls freePoll before it does; any other
+// gets [ErrNoSlot].
+func (h *Hosts) AcquireFirst(ctx context.Context, name string, freePoll func(), mayWait bool) error {
+	ok, _, _ := h.tryAcquire(name)
+	if ok {
+		return nil
+	}
+	if !mayWait || !h.queue.TryAcquire(1) {
+		return ErrNoSlot
+	}
+	defer h.queue.Release(1)
+	freePoll()
+	return h.acquire(ctx, name, true)
 }
 
-// Acquire waits for a connection to a host.
-func (h *Hosts) Acquire(ctx context.Context, name string) error {
+// Acquire waits for a connection to a host. An empty name is no host, and always has
+// one.
+func (h *Hosts) Acquire(ctx context.Context, name string) error { return h.acquire(ctx, name, false) }
+
+func (h *Hosts) acquire(ctx context.Context, name string, unlessFailing bool) error {
 	for {
-		ok, changed := h.tryAcquire(name)
-		if ok {
+		ok, failing, changed := h.tryAcquire(name)
+		switch {
+		case ok:
 			return nil
+		case failing && unlessFailing:
+			return ErrNoSlot
 		}
 		select {
 		case <-changed:
@@ -61,20 +79,31 @@ func (h *Hosts) Acquire(ctx context.Context, name string) error {
 	}
 }
 
-func (h *Hosts) tryAcquire(name string) (bool, <-chan struct{}) {
+// tryAcquire returns what is closed when the host may have a connection, if it has
+// none to give.
+func (h *Hosts) tryAcquire(name string) (ok, failing bool, changed <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if name == "" {
-		return true, nil
+		return true, false, nil
 	}
 	x := h.find(name)
 	switch {
-	case x.empty >= minEmpty && x.inUse > 0, !x.brings && x.empty < minEmpty && h.unknown >= h.unknownLimit:
-		return false, h.changed
+	case x.empty >= minEmpty && x.inUse > 0:
+		return false, true, h.changed
+	case !x.brings && x.empty < minEmpty && x.inUse >= h.share(x):
+		return false, false, h.changed
 	}
 	x.inUse++
 	h.count(x, 1)
-	return true, nil
+	return true, false, nil
+}
+
+// share is how many connections a host may have of which nothing is known: half of
+// what the others of the kind leave, and one if they leave any.
+func (h *Hosts) share(x *host) int {
+	left := h.unknownLimit - (h.unknown - x.inUse)
+	return min(max(left/2, 1), left)
 }
 
 // count keeps the number of connections to unknown hosts.

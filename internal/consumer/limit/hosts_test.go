@@ -12,8 +12,13 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
+// tryFirst takes the first connection of a job that does not wait.
+func tryFirst(h *Hosts, name string) bool {
+	return h.AcquireFirst(context.Background(), name, func() {}, false) == nil
+}
+
 func acquireAll(h *Hosts, name string) (n int) {
-	for h.TryAcquire(name) {
+	for tryFirst(h, name) {
 		if n++; n == 100 {
 			break
 		}
@@ -24,12 +29,16 @@ func acquireAll(h *Hosts, name string) (n int) {
 func TestUnknownHostsShareHalfOfTheSlots(t *testing.T) {
 	t.Parallel()
 	h := NewHosts(16, zap.NewNop())
-	require.Equal(t, 8, acquireAll(h, "a"))
-	require.False(t, h.TryAcquire("b"), "no host is known to bring anything")
+	for _, host := range []struct {
+		name string
+		want int
+	}{{"a", 4}, {"b", 2}, {"c", 1}, {"d", 1}, {"e", 0}} {
+		require.Equal(t, host.want, acquireAll(h, host.name), "%s has half of what the others leave", host.name)
+	}
 	h.Tried("a", nil)
 	require.Equal(t, 100, acquireAll(h, "a"), "its connections are limited by the slots alone")
-	require.Equal(t, 8, acquireAll(h, "b"))
-	require.True(t, h.TryAcquire(""), "a payload comes from no host")
+	require.Equal(t, 2, acquireAll(h, "e"))
+	require.True(t, tryFirst(h, ""), "a payload comes from no host")
 }
 
 func TestAHostWhoseDownloadsBringNothing(t *testing.T) {
@@ -39,7 +48,7 @@ func TestAHostWhoseDownloadsBringNothing(t *testing.T) {
 	broken := errors.New("broken")
 	h.Tried("a", nil)
 	for range minEmpty {
-		require.True(t, h.TryAcquire("a"))
+		require.True(t, tryFirst(h, "a"))
 		h.Tried("a", broken)
 		h.Release("a")
 	}
@@ -48,7 +57,7 @@ func TestAHostWhoseDownloadsBringNothing(t *testing.T) {
 	require.Equal(t, "a", logs.All()[0].ContextMap()["host"])
 	h.Tried("a", broken)
 	require.Equal(t, 1, logs.Len(), "one line when it begins")
-	require.Equal(t, 8, acquireAll(h, "b"), "a host that fails takes nothing from the others")
+	require.Equal(t, 4, acquireAll(h, "b"), "a host that fails takes nothing from the others")
 
 	waiting := make(chan error, 1)
 	go func() { waiting <- h.Acquire(t.Context(), "a") }()
@@ -61,7 +70,7 @@ func TestAHostWhoseDownloadsBringNothing(t *testing.T) {
 func TestHostsAreForgotten(t *testing.T) {
 	t.Parallel()
 	h := NewHosts(2, zap.NewNop())
-	require.True(t, h.TryAcquire("kept"))
+	require.True(t, tryFirst(h, "kept"))
 	for i := range 3 * maxHosts {
 		h.Tried(strconv.Itoa(i), nil)
 	}
@@ -70,4 +79,29 @@ func TestHostsAreForgotten(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("stopped"))
 	require.ErrorContains(t, h.Acquire(ctx, "kept"), "stopped")
+}
+
+func TestAFewJobsWaitForTheirFirstConnection(t *testing.T) {
+	t.Parallel()
+	h := NewHosts(2, zap.NewNop())
+	require.Equal(t, 1, acquireAll(h, "a"))
+	freed, waiting := make(chan struct{}, 2), make(chan error, 2)
+	for range 2 {
+		go func() { waiting <- h.AcquireFirst(t.Context(), "a", func() { freed <- struct{}{} }, true) }()
+	}
+	<-freed
+	<-freed
+	require.ErrorIs(t, h.AcquireFirst(t.Context(), "a", func() {}, true), ErrNoSlot, "as many as there are slots")
+	h.Tried("a", nil)
+	require.NoError(t, <-waiting)
+	require.NoError(t, <-waiting)
+
+	go func() { waiting <- h.AcquireFirst(t.Context(), "b", func() { freed <- struct{}{} }, true) }()
+	require.NoError(t, <-waiting, "an unknown one has a connection")
+	go func() { waiting <- h.AcquireFirst(t.Context(), "b", func() { freed <- struct{}{} }, true) }()
+	<-freed
+	for range minEmpty {
+		h.Tried("b", errors.New("broken"))
+	}
+	require.ErrorIs(t, <-waiting, ErrNoSlot, "nobody waits in the pod for a host that fails")
 }

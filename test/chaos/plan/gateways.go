@@ -12,11 +12,11 @@ const (
 	minGateway     = 2 * time.Second
 	maxGateway     = 5 * time.Second
 	maxLongGateway = 25 * time.Second
-	// minGatewayGap and maxGatewayGap lie between two of these, maxLongGatewayGap in
-	// long runs.
-	minGatewayGap     = 500 * time.Millisecond
-	maxGatewayGap     = 1500 * time.Millisecond
-	maxLongGatewayGap = 45 * time.Second
+	// minGatewayGap and maxGatewayGap lie between two of these; longGatewayGap is
+	// added in long runs, so that there is time in which nothing of the kind happens.
+	minGatewayGap  = 500 * time.Millisecond
+	maxGatewayGap  = 1500 * time.Millisecond
+	longGatewayGap = 30 * time.Second
 )
 
 // gateways have somebody else answer in the place of the API.
@@ -41,9 +41,9 @@ func fileHosts(o Options) []Fault {
 // oneAfterAnother deals faults that never overlap.
 func oneAfterAnother(o Options, random *rand.Rand, variants [][]Fault) []Fault {
 	next := dealer(random, variants)
-	longest, gap := maxGateway, maxGatewayGap
+	longest, rest := maxGateway, time.Duration(0)
 	if o.Over() >= longOutageFrom {
-		longest, gap = maxLongGateway, maxLongGatewayGap
+		longest, rest = maxLongGateway, longGatewayGap
 	}
 	var faults []Fault
 	at := between(random, 0, maxGatewayGap)
@@ -54,6 +54,6 @@ func oneAfterAnother(o Options, random *rand.Rand, variants [][]Fault) []Fault {
 			return faults
 		}
 		faults = append(faults, f)
-		at = f.Ends() + between(random, minGatewayGap, gap)
+		at = f.Ends() + rest + between(random, minGatewayGap, maxGatewayGap)
 	}
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // meetLimit bounds how much longer than planned something goes badly when
-// nobody has come to meet it.
-const meetLimit = 20 * time.Second
+// nobody has come to meet it: while the broker is away, nobody does.
+const meetLimit = time.Minute
 
 // impairment makes something worse.
 type impairment struct {
