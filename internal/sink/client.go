@@ -146,6 +146,13 @@ func tune(transfers int) func(*http.Transport) {
 			}
 			return s3client.Conn{Conn: conn}, nil
 		}
+		// With HTTP/2 a store that reads no more of a body would not be noticed: the
+		// writes to the connection go on. For large bodies it gains nothing.
+		t.Protocols = new(http.Protocols)
+		t.Protocols.SetHTTP1(true)
+		if t.TLSClientConfig != nil {
+			t.TLSClientConfig.NextProtos = nil // the SDK's transport has offered h2 by now
+		}
 		t.TLSHandshakeTimeout = tlsTimeout
 		t.ResponseHeaderTimeout = headerTimeout
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, transfers

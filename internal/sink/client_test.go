@@ -2,8 +2,10 @@ package sink
 
 import (
 	"context"
+	"encoding/pem"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -65,6 +67,21 @@ func TestNewTrustsTheCABundle(t *testing.T) {
 	err := newFromEnvironment(t, Config{Bucket: testBucket, PathStyle: true}).Probe(t.Context())
 	requireTransient(t, err)
 	require.ErrorContains(t, err, "certificate")
+}
+
+// A store that stops reading is noticed by the writes to its connection, which go on
+// with HTTP/2.
+func TestTheStoreIsSpokenToByHTTP1(t *testing.T) {
+	protocols := make(chan string, 1)
+	store := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { protocols <- r.Proto }))
+	store.EnableHTTP2 = true
+	store.StartTLS()
+	t.Cleanup(store.Close)
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: store.Certificate().Raw}), 0o600))
+	isolate(t, map[string]string{"AWS_ENDPOINT_URL_S3": store.URL, "AWS_CA_BUNDLE": bundle})
+	require.NoError(t, newFromEnvironment(t, Config{Bucket: testBucket, PathStyle: true}).Probe(t.Context()))
+	require.Equal(t, "HTTP/1.1", <-protocols)
 }
 
 func TestNewWithoutCredentials(t *testing.T) {

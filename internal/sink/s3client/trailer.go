@@ -2,6 +2,7 @@ package s3client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,35 +25,57 @@ const (
 	checksumLength  = 12 // characters of base64 for 8 bytes
 )
 
-// ChunkedBody reads a payload of known size as one chunk of that size, the
-// empty chunk that ends the body, and as a trailer the checksum, which is asked
-// for when the payload has ended. An empty payload has no chunk of its own; it
-// is read all the same, for it may end with an error.
+// maxChunk is the most that one chunk of a body has, in bytes. MinIO refuses chunks
+// above 16 MiB, and servers may hold one in memory to check it.
+const maxChunk = 1 << 20
+
+// lastChunk is the empty chunk that ends a body, and the name of its trailer.
+const lastChunk = "0" + crlf + checksumHeader + ":"
+
+// ChunkedBody reads a payload of known size in chunks, then the empty chunk that ends
+// the body, and as a trailer the checksum, which is asked for when the payload has
+// ended. An empty payload has no chunk of its own; it is read all the same, for it may
+// end with an error.
 //
-// The chunk's header comes together with the first bytes, and the trailer with
-// the last as far as there is room, so that they cost no write of their own.
+// What frames a chunk comes together with the bytes around it, as far as there is
+// room, so that it costs no write of its own.
 type ChunkedBody struct {
 	payload  io.Reader
 	checksum func() string
 	length   int64
 
-	pending string // what is due now, before the payload or after it
-	end     string // of the chunk, and the name of the trailer
+	left    int64  // of the payload, without the present chunk
+	chunk   int64  // left of the present chunk
+	pending string // of the framing, due before anything else
 	ended   bool   // the payload
 }
 
 // NewChunkedBody is of a payload of that size in bytes. checksum is called once,
 // when the payload has ended.
 func NewChunkedBody(payload io.Reader, size int64, checksum func() string) *ChunkedBody {
-	header, end := strconv.FormatInt(size, 16)+crlf, crlf
-	if size == 0 {
-		header, end = "", ""
+	b := &ChunkedBody{payload: payload, checksum: checksum, left: size, length: framed(size)}
+	b.nextChunk()
+	return b
+}
+
+// framed is how long a body with a payload of that size is, in bytes.
+func framed(size int64) int64 {
+	frame := func(chunk int64) int64 { return int64(len(strconv.FormatInt(chunk, 16))) + chunk + int64(2*len(crlf)) }
+	length := size / maxChunk * frame(maxChunk)
+	if rest := size % maxChunk; rest > 0 {
+		length += frame(rest)
 	}
-	end += "0" + crlf + checksumHeader + ":"
-	return &ChunkedBody{
-		payload: payload, checksum: checksum, pending: header, end: end,
-		length: int64(len(header)) + size + int64(len(end)) + checksumLength + int64(2*len(crlf)),
+	return length + int64(len(lastChunk)) + checksumLength + int64(2*len(crlf))
+}
+
+// nextChunk begins the next chunk, if there is one.
+func (b *ChunkedBody) nextChunk() {
+	if b.left == 0 {
+		return
 	}
+	b.chunk = min(b.left, maxChunk)
+	b.left -= b.chunk
+	b.pending += strconv.FormatInt(b.chunk, 16) + crlf
 }
 
 // Len is the length of the whole body in bytes, exact before anything is read.
@@ -62,21 +85,44 @@ func (b *ChunkedBody) Len() int64 { return b.length }
 func (b *ChunkedBody) Read(p []byte) (n int, err error) {
 	n = b.deliver(p)
 	if !b.ended && n < len(p) {
-		m, err := b.payload.Read(p[n:])
+		m, err := b.readPayload(p[n:])
 		n += m
-		if err != nil && err != io.EOF {
+		if err != nil {
 			return n, err
 		}
-		if b.ended = err != nil; b.ended {
-			b.pending = b.end + b.checksum() + crlf + crlf
-			n += b.deliver(p[n:])
-		}
+		n += b.deliver(p[n:])
 	}
 	if b.ended && b.pending == "" {
 		return n, io.EOF
 	}
 	return n, nil
 }
+
+// readPayload reads what is left of the present chunk, or the end of the payload.
+func (b *ChunkedBody) readPayload(p []byte) (int, error) {
+	if b.chunk > 0 {
+		p = p[:min(int64(len(p)), b.chunk)]
+	}
+	n, err := b.payload.Read(p)
+	if int64(n) > b.chunk {
+		return 0, errOverlong
+	}
+	b.chunk -= int64(n)
+	if n > 0 && b.chunk == 0 {
+		b.pending = crlf
+		b.nextChunk()
+	}
+	if err != nil && err != io.EOF {
+		return n, err
+	}
+	if b.ended = err != nil; b.ended {
+		b.pending += lastChunk + b.checksum() + crlf + crlf
+	}
+	return n, nil
+}
+
+// errOverlong is a payload that does not end where it should.
+var errOverlong = errors.New("the payload has more bytes than were announced")
 
 // deliver copies what is due.
 func (b *ChunkedBody) deliver(p []byte) int {
