@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -143,37 +142,45 @@ func TestExistingObjectsOfAnUnknownList(t *testing.T) {
 	}
 }
 
-// TestFilesThatComeInAnotherOrder: what an earlier try has stored is known by its
-// source, not by its place.
+// TestFilesThatComeInAnotherOrder: what an earlier try has stored, whichever, is not
+// taken for another file.
 func TestFilesThatComeInAnotherOrder(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t)
-	h.cfg.Transfers = 1
-	h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
-		answer := typedFiles(2)
-		answer.Files[0].URL, answer.Files[1].URL = secret.New("https://files.example/one"), secret.New("https://files.example/two")
-		if n > 1 {
-			slices.Reverse(answer.Files)
-		}
-		return answer, nil
-	})
-	h.api.open = func(_ context.Context, _ job.ID, index int) (job.Source, error) {
-		switch {
-		case h.api.polled("a") > 1:
-			return &textPayload{strings.NewReader([]string{"two", "one"}[index])}, nil
-		case index == 0:
-			return &textPayload{strings.NewReader("one")}, nil
-		default:
-			return nil, &job.Error{Class: job.ClassStalled, By: job.FileHost, Err: errors.New("hangs")}
-		}
+	for _, failures := range []int{1, 2, 3} { // tries that store something and fail
+		t.Run(strconv.Itoa(failures), func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			h.cfg.Transfers = 1
+			order := func(n int) []string {
+				if n > 1 {
+					return []string{"two", "one"}
+				}
+				return []string{"one", "two"}
+			}
+			h.api.script("a", func(_ context.Context, n int) (job.Answer, error) {
+				answer := typedFiles(2)
+				for i, name := range order(n) {
+					answer.Files[i].URL = secret.New("https://files.example/" + name)
+				}
+				return answer, nil
+			})
+			h.api.open = func(_ context.Context, _ job.ID, index int) (job.Source, error) {
+				n := h.api.polled("a")
+				name := order(n)[index]
+				if n <= failures && name == "two" {
+					return nil, &job.Error{Class: job.ClassStalled, By: job.FileHost, Err: errors.New("hangs")}
+				}
+				return &textPayload{strings.NewReader(name)}, nil
+			}
+			h.start()
+			h.submit(`{"jobID": "a", "metadata": {"k": "v"}}`)
+			event := h.event("a")
+			require.Len(t, event.Data.Objects, 2)
+			require.Equal(t, map[string]string{"k": "v"}, event.Data.Metadata)
+			require.Equal(t, "two", h.store.content("a/result-001"))
+			require.Equal(t, "one", h.store.content("a/result-002"))
+		})
 	}
-	h.start()
-	h.submit(`{"jobID": "a", "metadata": {"k": "v"}}`)
-	event := h.event("a")
-	require.Len(t, event.Data.Objects, 2)
-	require.Equal(t, map[string]string{"k": "v"}, event.Data.Metadata)
-	require.Equal(t, "two", h.store.content("a/result-001"))
-	require.Equal(t, "one", h.store.content("a/result-002"))
 }
 
 // TestExistingBinaryPayloadIsNotStoredAgain, and counts neither bytes nor time.

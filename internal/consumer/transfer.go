@@ -73,9 +73,7 @@ func (w *Worker) storeResult(d *delivery, j *job.Job, answer job.Answer) (result
 		d.slot.release()
 	} else {
 		files := w.api.Download(*j, answer.Files)
-		list := answer.FileList()
-		sameList := list == j.FileList
-		j.FileList = list
+		sameList := noteFileList(j, answer.FileList())
 		event.Objects, err = w.storeFiles(ctx, d.slot, *j, answer.Files, sameList, files)
 		files.Close()
 		j.Polls += files.Renewals()
@@ -92,6 +90,17 @@ func (w *Worker) storeResult(d *delivery, j *job.Job, answer job.Answer) (result
 	}
 	stored.event, err = w.spillToManifest(ctx, *j, event)
 	return stored, err
+}
+
+// noteFileList notes the files of this try, and reports whether all that may stand is
+// of the same list. Once a list was another one, objects of both may stand side by side.
+func noteFileList(j *job.Job, list string) (same bool) {
+	same = j.FileList == list
+	if !same && j.MayHaveObjects() {
+		list = job.ChangedFileList
+	}
+	j.FileList = list
+	return same
 }
 
 // abortUploads removes the uploads of workers that were lost with the job. It is

@@ -91,6 +91,9 @@ func (a Answer) FileHost() string {
 	return ""
 }
 
+// ChangedFileList is no list of files: those of two tries differed.
+const ChangedFileList = "changed"
+
 // FileList tells the files from those of another answer, in their order.
 func (a Answer) FileList() string {
 	sum := sha256.New()

@@ -67,7 +67,7 @@ const (
 	ClassRefused                   // By refuses every job alike: all work on it pauses
 	ClassNotCompleted              // the API says that the job is not completed: see Answer
 	ClassNotReady                  // the API says completed, and the result is not there: the job waits, a few times
-	ClassForbidden                 // the API refuses this job, or all of them: what else it answers tells
+	ClassForbidden                 // By refuses this job, or all of them: what else it answers tells
 	ClassPermanent                 // trying again changes nothing: the job has failed, with Reason
 )
 

@@ -45,7 +45,8 @@ type Job struct {
 	Hung bool
 	// FileHost is the host of its result, as the API named it last; empty before.
 	FileHost string
-	// FileList tells which files its last try had, and in which order; empty before.
+	// FileList tells which files all its tries had, and in which order; empty before
+	// the first, [ChangedFileList] once two of them differed.
 	FileList string
 	// SlotWaits counts how often its result was there and no transfer slot was.
 	SlotWaits int
