@@ -86,10 +86,7 @@ func TestAGatewaysAnswersEndNoJob(t *testing.T) {
 			g.itself.Store(&itself)
 			w.add(jobs...)
 			w.eventually("the gateway was not asked about every job", func() bool { return g.answered.Load() > 3*count })
-			w.eventually("the worker is ready all the time", func() bool {
-				status, _ := get(t, p.url()+"/readyz")
-				return status == http.StatusServiceUnavailable
-			})
+			p.unready()
 			require.Zero(t, w.count("JOBS_EVENTS"), "no job has ended")
 			g.itself.Store(nil)
 			for _, j := range jobs {
@@ -151,10 +148,7 @@ func TestAProxyThatAnswersItself(t *testing.T) {
 				jobs[i] = simulator.Job{ID: fmt.Sprintf("job-%d", i)}
 			}
 			w.add(jobs...)
-			w.eventually("the worker is ready all the time", func() bool {
-				status, _ := get(t, p.url()+"/readyz")
-				return status == http.StatusServiceUnavailable
-			})
+			p.unready()
 			require.Zero(t, w.count("JOBS_EVENTS"), "no job has ended")
 			g.itself.Store(nil)
 			for _, j := range jobs {

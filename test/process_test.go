@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -122,11 +123,22 @@ func (p *process) url() string {
 // ready waits until the worker says so.
 func (p *process) ready() {
 	p.t.Helper()
+	p.answers(http.StatusOK, "the worker is not ready")
+}
+
+// unready waits until the worker says that it is not ready.
+func (p *process) unready() {
+	p.t.Helper()
+	p.answers(http.StatusServiceUnavailable, "the worker is ready all the time")
+}
+
+func (p *process) answers(want int, otherwise string) {
+	p.t.Helper()
 	url := p.url()
 	require.Eventually(p.t, func() bool {
 		status, _ := get(p.t, url+"/readyz")
-		return status == 200
-	}, patience, 10*time.Millisecond, "the worker is not ready")
+		return status == want
+	}, patience, 10*time.Millisecond, otherwise)
 }
 
 // run runs a command of the worker to its end.

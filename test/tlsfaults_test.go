@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -26,8 +27,7 @@ func (a *authority) tlsHost(change func(*x509.Certificate), settings *tls.Config
 	}
 	key := newKey(a.t)
 	settings.Certificates = []tls.Certificate{{Certificate: [][]byte{a.sign(template, key)}, PrivateKey: key}}
-	host := newOddHost(a.t, serveOddFile)
-	server := httptest.NewUnstartedServer(host.Config.Handler)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(serveOddFile))
 	server.TLS = settings
 	server.StartTLS()
 	a.t.Cleanup(server.Close)

@@ -53,7 +53,7 @@ func (w *Worker) put(ctx context.Context, j job.Job, name string, src job.Source
 
 // storeFiles stores the files in parallel, as far as there are slots. The first
 // that cannot be stored stops the others. first is the slot that the job came with;
-// it is released with the first file. sameList says that the job's last try had the
+// it is released with the first file. sameList says that all tries of the job had the
 // same list.
 func (w *Worker) storeFiles(ctx context.Context, first *slot, j job.Job, files []job.File, sameList bool, downloads job.Downloads) ([]job.Object, error) {
 	group, groupCtx := errgroup.WithContext(ctx)

@@ -109,8 +109,8 @@ func (w *Worker) throttled(s stage, j *job.Job, err *job.Error) decision {
 }
 
 // withoutAnswer begins the time without a readable answer, which does not count
-// towards the deadline, of a job that was not asked about. It is not another
-// unreadable answer.
+// towards the deadline, of a job that was not asked about or came too soon. However
+// long that lasts, it counts as one unreadable answer.
 func withoutAnswer(j *job.Job) {
 	if j.Unanswered.Count == 0 {
 		j.Unanswered = j.Unanswered.Next(time.Now())
