@@ -63,7 +63,7 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		small := outcomeOf(t, iotest.HalfReader(strings.NewReader(body)))
-		if !json.Valid([]byte(body)) {
+		if !beginsWithJSON(body) {
 			require.True(t, small.waits || small.reason == job.ReasonResultInvalid, "%q: %+v", body, small)
 		}
 		trimmed := strings.TrimLeft(body, " \t\r\n")
@@ -76,4 +76,11 @@ func FuzzAnswer(f *testing.F) {
 			require.Equal(t, small, outcomeOf(t, strings.NewReader("{"+padding+rest)), "%q", body)
 		}
 	})
+}
+
+// beginsWithJSON reports whether a whole document stands at the beginning, as a
+// gateway may put something behind it.
+func beginsWithJSON(body string) bool {
+	var document json.RawMessage
+	return json.NewDecoder(strings.NewReader(strings.TrimPrefix(body, "\ufeff"))).Decode(&document) == nil
 }
