@@ -54,7 +54,7 @@ func TestCheckOfWhatIsRight(t *testing.T) {
 		"stream JOBS_EVENTS", "read from JOBS_EVENTS", "purge replaced events from JOBS_EVENTS",
 		"publish jobs.events.completed.jobferry-check", "publish jobs.events.rejected.JOBS.0",
 		"subscribe jobs.pods", "publish jobs.pods", "answer jobs.pods", "subscribe $SRV.*", "subscribe $SRV.*.jobferry", "subscribe $SRV.*.jobferry.*",
-		"job API", "bucket", "store an object", "read it", "delete it",
+		"job API", "bucket", "checksum", "store an object", "read it", "delete it",
 	}, tried)
 	require.Zero(t, w.count("JOBS")+w.count("JOBS_WAIT")+w.count("JOBS_EVENTS"), "nothing is left behind")
 	require.Empty(t, w.objects())

@@ -166,9 +166,11 @@ func TestEachPermissionAtTheStoreIsNeeded(t *testing.T) {
 		"s3:ListBucketMultipartUploads": (*world).leavesAnUpload,
 		"s3:AbortMultipartUpload":       (*world).leavesAnUpload,
 		"s3:ListBucket": func(w *world) {
-			status, _, stderr := w.run("", "setup") // not in the middle of it when the test ends
-			require.Zero(w.t, status, stderr)
-			w.notReady(w.start(nil))
+			w.start(nil).ready() // by an upload that is aborted
+			j := simulator.Job{ID: "stored"}
+			w.add(j)
+			w.check(j)
+			require.Zero(w.t, w.uploads())
 		},
 	} {
 		t.Run(action, func(t *testing.T) {
@@ -185,6 +187,6 @@ func (w *world) leavesAnUpload() {
 	w.lostOver(simulator.Job{ID: "left"})
 	p := w.start(nil)
 	w.check(simulator.Job{ID: "left"})
-	require.Equal(w.t, 1, w.uploads())
+	require.Positive(w.t, w.uploads())
 	require.Contains(w.t, p.out.String(), "uploads of a lost worker may be left behind")
 }

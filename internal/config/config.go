@@ -61,6 +61,7 @@ type S3 struct {
 	SSE            string
 	SSEKMSKeyID    string
 	PathStyle      bool
+	Checksum       string // auto, trailer or md5
 }
 
 // Worker is how the worker does its work.

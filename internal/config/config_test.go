@@ -80,7 +80,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "hunter2", cfg.API.Token.Reveal())
 	require.Equal(t, config.NATS{URL: "nats://127.0.0.1:4222"}, cfg.NATS)
 	require.Equal(t, "https://api.gonitro.dev", cfg.API.URL)
-	require.Equal(t, config.S3{Bucket: "results"}, cfg.S3)
+	require.Equal(t, config.S3{Bucket: "results", Checksum: "auto"}, cfg.S3)
 	require.Equal(t, config.Worker{
 		SubjectPrefix: "jobs", StreamReplicas: 1, Polls: 64, Transfers: 16, PollTimeout: 30 * time.Second, DownloadStall: 30 * time.Second,
 		Backoff:     retry.Policy{Initial: time.Second, Max: 30 * time.Second, Multiplier: 1.5},
@@ -99,7 +99,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"NITRO_API_URL": "http://127.0.0.1:9080/v1", "NITRO_CLIENT_ID": "id", "NITRO_CLIENT_SECRET_FILE": file,
 		"NITRO_API_CA": cert, "NITRO_API_CERT": cert, "NITRO_API_KEY": key,
 		"S3_BUCKET": "arn:aws:s3:eu-west-1:1:accesspoint/x", "S3_PREFIX": "a/b-", "S3_ALLOWED_BUCKETS": "one1, two2,",
-		"S3_STORAGE_CLASS": "STANDARD_IA", "S3_SSE": "aws:kms", "S3_SSE_KMS_KEY_ID": "key", "S3_PATH_STYLE": "true",
+		"S3_STORAGE_CLASS": "STANDARD_IA", "S3_SSE": "aws:kms", "S3_SSE_KMS_KEY_ID": "key", "S3_PATH_STYLE": "true", "S3_CHECKSUM": "md5",
 		"WORKER_SUBJECT_PREFIX": "a.b", "WORKER_STREAM_REPLICAS": "3", "WORKER_POLLS": "1", "WORKER_TRANSFERS": "2",
 		"WORKER_POLL_RATE": "0.5", "WORKER_POLL_TIMEOUT": "45s", "WORKER_DOWNLOAD_STALL": "46s", "WORKER_BACKOFF_INITIAL": "10ms", "WORKER_BACKOFF_MAX": "20ms", "WORKER_BACKOFF_MULTIPLIER": "2",
 		"WORKER_JOB_DEADLINE": "2h", "WORKER_MAX_CRASHES": "7", "WORKER_MAX_RESULT_BYTES": "500MB",
@@ -114,7 +114,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		API: config.API{URL: "http://127.0.0.1:9080/v1", ClientID: "id", ClientSecretFile: file, CA: cert, Cert: cert, Key: key},
 		S3: config.S3{
 			Bucket: "arn:aws:s3:eu-west-1:1:accesspoint/x", Prefix: "a/b-", AllowedBuckets: []string{"one1", "two2"},
-			StorageClass: "STANDARD_IA", SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true,
+			StorageClass: "STANDARD_IA", SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true, Checksum: "md5",
 		},
 		Worker: config.Worker{
 			SubjectPrefix: "a.b", StreamReplicas: 3, Polls: 1, Transfers: 2, PollRate: 0.5, PollTimeout: 45 * time.Second, DownloadStall: 46 * time.Second,

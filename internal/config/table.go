@@ -70,6 +70,9 @@ func s3Settings() []Setting {
 	style := in("S3_PATH_STYLE", "put the bucket into the path instead of the host name",
 		into(func(c *Config) *bool { return &c.S3.PathStyle }, boolean))
 	style.Default = "false"
+	checksum := in("S3_CHECKSUM", "how the store checks what it is sent: auto finds out, trailer streams, md5 sends from memory",
+		into(func(c *Config) *string { return &c.S3.Checksum }, oneOf(sink.Modes()...)))
+	checksum.Default = string(sink.ModeAuto)
 	return []Setting{
 		in("S3_BUCKET", "bucket that results are stored in (required)", into(func(c *Config) *string { return &c.S3.Bucket }, bucket)),
 		in("S3_PREFIX", "put before each key as it is", into(func(c *Config) *string { return &c.S3.Prefix }, keyPrefix)),
@@ -80,6 +83,7 @@ func s3Settings() []Setting {
 			into(func(c *Config) *string { return &c.S3.SSE }, oneOf(sink.Encryptions()...))),
 		in("S3_SSE_KMS_KEY_ID", "key of the encryption with KMS", into(func(c *Config) *string { return &c.S3.SSEKMSKeyID }, text)),
 		style,
+		checksum,
 	}
 }
 

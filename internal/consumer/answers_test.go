@@ -20,17 +20,21 @@ func decider(t *testing.T, test func(w *Worker)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		backoff := retry.Policy{Initial: time.Second, Max: 30 * time.Second, Multiplier: 1.5}
+		well := func(context.Context) error { return nil }
 		w := &Worker{
 			cfg: Config{Backoff: backoff}, log: zap.NewNop(), metrics: newMetrics(prometheus.NewRegistry()),
-			answers: limit.NewAnswers(), throttle: limit.NewThrottle(backoff),
-			apiBreaker: limit.NewBreaker("api", func(context.Context) error { return nil }, newRecordedHealth()),
+			answers: limit.NewAnswers(), stored: limit.NewAnswers(), throttle: limit.NewThrottle(backoff),
+			apiBreaker:   limit.NewBreaker("api", well, newRecordedHealth()),
+			storeBreaker: limit.NewBreaker("store", well, newRecordedHealth()),
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		w.apiBreaker.Start(ctx)
+		w.storeBreaker.Start(ctx)
 		synctest.Wait()
 		test(w)
 		stop()
 		w.apiBreaker.Stop()
+		w.storeBreaker.Stop()
 	})
 }
 
@@ -191,5 +195,30 @@ func TestOneThrottledJobHasOnlyItsOwnWait(t *testing.T) {
 		w.decide(stagePoll, &job.Job{ID: "b"}, result{}, err)
 		require.NoError(t, w.throttle.Wait(context.Background()))
 		require.Equal(t, time.Minute, time.Since(began), "two are the pod")
+	})
+}
+
+// TestWhoseFaultARefusalOfTheStoreIs: of one job alone it may be its own, and a second
+// one proves that it is the bucket's.
+func TestWhoseFaultARefusalOfTheStoreIs(t *testing.T) {
+	t.Parallel()
+	decider(t, func(w *Worker) {
+		unclear := &job.Error{Class: job.ClassForbidden, By: job.Store, Err: errors.New("InvalidArgument (400)")}
+		refuse := func(j *job.Job) decision {
+			countFailure(j, unclear)
+			return w.decide(stageTransfer, j, result{}, unclear)
+		}
+		odd := newJob(-time.Second)
+		require.Equal(t, schedule, refuse(odd).action, "the first failure ends no job")
+		require.True(t, w.storeBreaker.Allow())
+		last := refuse(odd)
+		require.True(t, w.storeBreaker.Allow(), "it is the same job")
+		require.Equal(t, "store_failed", last.event.Reason)
+
+		w.stored.Answered("good")
+		require.Equal(t, schedule, refuse(&job.Job{ID: "a", Deadline: time.Now().Add(time.Hour)}).action)
+		require.True(t, w.storeBreaker.Allow())
+		require.Equal(t, schedule, refuse(&job.Job{ID: "b", Deadline: time.Now().Add(time.Hour)}).action)
+		require.False(t, w.storeBreaker.Allow(), "transfers pause")
 	})
 }

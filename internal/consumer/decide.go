@@ -84,6 +84,7 @@ const (
 	apiIsWell                   // nothing else; the API has answered
 	aboutAPI                    // every job: the API's circuit breaker counts a failure
 	aboutStore                  // every job: the store's circuit breaker counts a failure
+	aboutBucket                 // perhaps every job: the store's circuit breaker opens when a second one is refused
 	aboutRate                   // perhaps every job: the pod slows down when several are throttled
 	aboutAccount                // perhaps every job: the API's circuit breaker opens when several are refused
 )
@@ -116,6 +117,7 @@ var rules = []rule{
 	{anyStage, job.ClassRefused, "", aboutStore, (*Worker).pause, ""},
 	{anyStage, job.ClassThrottled, "", aboutRate, (*Worker).wait, ""},
 	{anyStage, job.ClassUnavailable, job.Store, aboutStore, (*Worker).waitForStore, ""},
+	{anyStage, job.ClassForbidden, job.Store, aboutBucket, (*Worker).waitForStore, ""},
 	{stageTransfer, job.ClassUnavailable, "", aboutJob, (*Worker).waitForSource, ""},
 	{stageTransfer, job.ClassStalled, "", aboutJob, (*Worker).waitForSource, ""},
 	{anyStage, job.ClassUnavailable, "", aboutJob, (*Worker).wait, ""},
@@ -180,6 +182,10 @@ func (w *Worker) observe(r rule, j *job.Job, err *job.Error) {
 		w.apiBreaker.Failure(j.ID, err)
 	case aboutStore:
 		w.storeBreaker.Failure(j.ID, err)
+	case aboutBucket:
+		if w.stored.Refused(j.ID) > 1 { // one alone may be at fault itself
+			w.storeBreaker.Failure(j.ID, &job.Error{Class: job.ClassRefused, By: job.Store, Err: err.Err})
+		}
 	case aboutRate:
 		w.metrics.throttled.Inc()
 		if w.answers.Throttled(j.ID) > 1 { // one alone has only its own wait

@@ -44,6 +44,7 @@ func (w *Worker) transfer(d *delivery, j *job.Job, answer job.Answer) (result, e
 		return result{}, orStopped(d, err)
 	}
 	w.storeBreaker.Success()
+	w.stored.Answered(j.ID)
 	return stored, nil
 }
 
@@ -57,7 +58,7 @@ func countFailure(j *job.Job, err error) {
 		j.WrongLengths++
 	case known.Class == job.ClassStalled:
 		j.Stalls++
-	case known.Class == job.ClassUnavailable && known.By == job.Store:
+	case known.By == job.Store && (known.Class == job.ClassUnavailable || known.Class == job.ClassForbidden):
 		j.StoreFailures++
 	}
 }

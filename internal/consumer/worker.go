@@ -51,7 +51,8 @@ type Worker struct {
 	transfers    *limit.Transfers
 	hosts        *limit.Hosts
 	throttle     *limit.Throttle
-	answers      *limit.Answers
+	answers      *limit.Answers // of the API
+	stored       *limit.Answers // of the store
 	apiBreaker   *limit.Breaker // open: nothing is polled
 	storeBreaker *limit.Breaker // open: nothing is stored
 	inFlight     inFlight       // transfers
@@ -83,6 +84,7 @@ func New(cfg Config, deps Deps) (*Worker, error) {
 		hosts:        limit.NewHosts(cfg.Transfers, deps.Log),
 		throttle:     limit.NewThrottle(cfg.Backoff),
 		answers:      limit.NewAnswers(),
+		stored:       limit.NewAnswers(),
 		storeBreaker: limit.NewBreaker("store", deps.Store.Probe, deps.Health),
 		pool:         gopool.New(),
 	}

@@ -76,6 +76,7 @@ func sinkConfig(cfg config.Config) sink.Config {
 		SSE:          cfg.S3.SSE,
 		SSEKMSKeyID:  cfg.S3.SSEKMSKeyID,
 		PathStyle:    cfg.S3.PathStyle,
+		Checksum:     sink.Mode(cfg.S3.Checksum),
 		Transfers:    cfg.Worker.Transfers,
 	}
 }

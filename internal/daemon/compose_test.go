@@ -32,7 +32,7 @@ func everything() config.Config {
 		},
 		S3: config.S3{
 			Bucket: "results", Prefix: "prefix/", AllowedBuckets: []string{"other"}, StorageClass: "STANDARD_IA",
-			SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true,
+			SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true, Checksum: "md5",
 		},
 		Worker: config.Worker{
 			SubjectPrefix: "ferry", StreamReplicas: 3, Polls: 41, Transfers: 42, PollRate: 43, PollTimeout: 52 * time.Second, DownloadStall: 53 * time.Second,
@@ -84,7 +84,7 @@ func TestEverySettingReachesItsPackage(t *testing.T) {
 
 	require.Equal(t, sink.Config{
 		Bucket: "results", Prefix: "prefix/", StorageClass: "STANDARD_IA", SSE: "aws:kms", SSEKMSKeyID: "key",
-		PathStyle: true, Transfers: 42,
+		PathStyle: true, Checksum: sink.ModeMD5, Transfers: 42,
 	}, sinkConfig(everything()))
 	require.Equal(t, []string{"PartSize"}, zeroMembers(reflect.ValueOf(sinkConfig(everything())), ""), "which has no setting")
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -13,16 +14,33 @@ import (
 )
 
 // Probe asks whether the worker's own bucket is there and the credentials are
-// good for it. It needs the permission s3:ListBucket, as S3 defines HeadBucket.
-// A refused [job.Error] means that someone has to see to it; any other error
-// that the store could not be asked.
+// good for it. A refused [job.Error] means that someone has to see to it; any other
+// error that the store could not be asked.
+//
+// HeadBucket needs the permission s3:ListBucket, which a worker may do without. Where
+// it is refused, and after an object was, an upload that is aborted decides.
 func (s *Store) Probe(ctx context.Context) error {
 	s.transport.CloseIdleConnections() // the store's name may lead elsewhere by now
-	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.cfg.Bucket})
-	if err == nil {
-		return nil
+	where := location{bucket: s.cfg.Bucket}
+	_, err := s.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &where.bucket})
+	if err != nil {
+		err = s.classify(opHeadBucket, where, err)
 	}
-	return s.endedBy(ctx, s.classify(opHeadBucket, location{bucket: s.cfg.Bucket}, err))
+	if statusOf(err) == http.StatusForbidden || err == nil && s.refused.Load() {
+		err = s.tryUpload(ctx, where.bucket)
+	}
+	return s.endedBy(ctx, err)
+}
+
+// tryUpload begins an upload as a result is stored, and aborts it.
+func (s *Store) tryUpload(ctx context.Context, bucket string) error {
+	a := s.tryAttributes(bucket)
+	if s.cfg.Checksum != ModeAuto {
+		return s.tryMode(ctx, a, s.cfg.Checksum)
+	}
+	s.modes.forget(bucket)
+	_, err := s.mode(ctx, a)
+	return err
 }
 
 // ProbeBucket asks the same of a bucket that submissions may name, and says in
@@ -47,11 +65,16 @@ func (s *Store) ProbeBucket(ctx context.Context, bucket string) error {
 // report of each. The object's key is one that no job has. Deleting is more than
 // a worker needs; without the permission the object stays.
 func (s *Store) Try(ctx context.Context, report func(what, found string, err error)) {
+	mode, err := s.mode(ctx, s.tryAttributes(s.cfg.Bucket))
+	report("checksum", fmt.Sprintf("%s: the store checks what it is sent", mode), err)
+	if err != nil {
+		return
+	}
 	probe := job.Job{ID: job.ID(fmt.Sprintf("jobferry-check-%d", time.Now().UnixNano()))}
 	content := []byte("an object of `worker check`; it may be deleted\n")
 	object, err := s.Put(ctx, probe, "probe", note{bytes.NewReader(content)})
 	where := location{bucket: object.Bucket, key: object.Key}
-	report("store an object", fmt.Sprintf("%s, CRC64NVME %s checked by the store", where, object.Checksum), err)
+	report("store an object", where.String(), err)
 	if err != nil {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,6 +43,8 @@ type Store struct {
 	transport *httpclient.Renewing
 	pool      *gopool.Pool // has the stacks for the SDK
 	buffers   *buffers
+	modes     modes       // of the buckets
+	refused   atomic.Bool // the last object
 	metrics   *metrics
 	log       *zap.Logger
 }
@@ -71,6 +74,9 @@ func load(ctx context.Context, transfers int) (aws.Config, error) {
 func open(cfg Config, chain aws.Config, log *zap.Logger, reg prometheus.Registerer) (*Store, error) {
 	if err := errors.Join(cfg.Validate(), notNil("logger", log != nil), notNil("registerer", reg != nil)); err != nil {
 		return nil, err
+	}
+	if cfg.Checksum == ModeAuto && chain.RequestChecksumCalculation == aws.RequestChecksumCalculationWhenRequired {
+		cfg.Checksum = ModeMD5 // AWS_REQUEST_CHECKSUM_CALCULATION: who sets it has a store that knows no other
 	}
 	client, ok := chain.HTTPClient.(*awshttp.BuildableClient)
 	if !ok {

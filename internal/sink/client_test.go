@@ -84,6 +84,15 @@ func TestTheStoreIsSpokenToByHTTP1(t *testing.T) {
 	require.Equal(t, "HTTP/1.1", <-protocols)
 }
 
+// Users of stores that know no trailers have told the SDK so already.
+func TestNewFollowsTheSDKsOwnChecksumSetting(t *testing.T) {
+	for value, want := range map[string]Mode{"": ModeAuto, "when_supported": ModeAuto, "when_required": ModeMD5} {
+		isolate(t, map[string]string{"AWS_REQUEST_CHECKSUM_CALCULATION": value})
+		require.Equal(t, want, newFromEnvironment(t, Config{Bucket: testBucket}).cfg.Checksum)
+		require.Equal(t, ModeTrailer, newFromEnvironment(t, Config{Bucket: testBucket, Checksum: ModeTrailer}).cfg.Checksum)
+	}
+}
+
 func TestNewWithoutCredentials(t *testing.T) {
 	isolate(t, map[string]string{
 		"AWS_ENDPOINT_URL_S3": backend.server.URL(), "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",

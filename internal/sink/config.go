@@ -56,6 +56,9 @@ type Config struct {
 	// means the bucket's own defaults. A store may have storage classes of its
 	// own, so any name is taken.
 	StorageClass, SSE, SSEKMSKeyID string
+	// Checksum is how the store is made to check what it is sent (S3_CHECKSUM).
+	// Default ModeAuto.
+	Checksum Mode
 	// PathStyle puts the bucket into the path instead of the host name.
 	PathStyle bool
 	// Transfers is how many uploads run at once: connections to keep, and
@@ -77,6 +80,7 @@ func (c Config) UploadBuffers() int64 {
 func (c Config) withDefaults() Config {
 	c.Transfers = cmp.Or(c.Transfers, DefaultTransfers)
 	c.PartSize = cmp.Or(c.PartSize, minPartSize)
+	c.Checksum = cmp.Or(c.Checksum, ModeAuto)
 	return c
 }
 
@@ -88,6 +92,7 @@ func (c Config) Validate() error {
 		named("S3_PREFIX", CheckPrefix(c.Prefix)),
 		named("S3_STORAGE_CLASS", CheckStorageClass(c.StorageClass)),
 		named("S3_SSE", CheckEncryption(c.SSE, c.SSEKMSKeyID)),
+		named("S3_CHECKSUM", checkMode(c.Checksum)),
 		c.checkSizes(),
 	)
 }
@@ -144,6 +149,13 @@ func CheckEncryption(sse, kmsKeyID string) error {
 		return fmt.Errorf("must be %s or %s, because S3_SSE_KMS_KEY_ID is set", known[1], known[2])
 	}
 	return nil
+}
+
+func checkMode(mode Mode) error {
+	if slices.Contains(Modes(), string(mode)) {
+		return nil
+	}
+	return fmt.Errorf("must be one of %v", Modes())
 }
 
 func (c Config) checkSizes() error {

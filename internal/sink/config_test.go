@@ -51,7 +51,7 @@ func TestConfigValidate(t *testing.T) {
 func TestConfigDefaults(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Bucket: "bucket"}.withDefaults()
-	require.Equal(t, Config{Bucket: "bucket", Transfers: 16, PartSize: 5 << 20}, cfg)
+	require.Equal(t, Config{Bucket: "bucket", Checksum: ModeAuto, Transfers: 16, PartSize: 5 << 20}, cfg)
 }
 
 // TestTheLongestKeyFits is why a prefix has a limit.

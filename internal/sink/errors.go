@@ -50,6 +50,8 @@ func (s *Store) classify(operation string, where location, err error) error {
 	switch e.scope() {
 	case scopeObject:
 		return &job.Error{Class: job.ClassPermanent, By: job.Store, Reason: job.ReasonStoreRejected, Err: e}
+	case scopeUnclear:
+		return &job.Error{Class: job.ClassForbidden, By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint(e.bucketHint()))}
 	case scopeCredentials:
 		return &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("%w; %s", e, e.hint("check the AWS credentials"))}
 	case scopeBucket:
@@ -89,6 +91,27 @@ func plain(err error) string {
 	return err.Error()
 }
 
+// isAnswer reports whether the store, or who stands before it, has said no to what was
+// asked, whatever the reason. What may be answered otherwise in a moment is no answer.
+func isAnswer(err error) bool {
+	switch status := statusOf(err); status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	case http.StatusNotFound:
+		return codeOf(err) != codeNoSuchUpload // another worker has aborted it
+	default:
+		return status/100 == 4 || status == http.StatusNotImplemented
+	}
+}
+
+// statusOf is the status that the store has answered with, 0 for none.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*requestError](err); ok {
+		return e.status
+	}
+	return 0
+}
+
 func codeOf(err error) string {
 	if api := smithy.APIError(nil); errors.As(err, &api) {
 		return api.ErrorCode()
@@ -107,6 +130,7 @@ type scope int
 const (
 	transient        scope = iota // another try may succeed
 	scopeObject                   // this object will not be taken, whenever it is tried
+	scopeUnclear                  // the object, or every one: it depends on what becomes of others
 	scopeBucket                   // the bucket, or its settings, refuse: it depends on whose bucket it is
 	scopeCredentials              // the worker's own credentials or clock are at fault
 )
@@ -126,6 +150,11 @@ var codeScopes = map[string]scope{
 	"SignatureDoesNotMatch":       scopeCredentials,
 	"TokenRefreshRequired":        scopeCredentials,
 	"UnrecognizedClientException": scopeCredentials,
+
+	"EntityTooLarge":          scopeObject,
+	"KeyTooLongError":         scopeObject,
+	"MetadataTooLarge":        scopeObject,
+	"XMinioInvalidObjectName": scopeObject,
 
 	"AuthorizationHeaderMalformed":       scopeBucket, // another region, with status 400
 	"IllegalLocationConstraintException": scopeBucket,
@@ -151,19 +180,20 @@ var codeScopes = map[string]scope{
 	"XAmzContentSHA256Mismatch":   transient,
 }
 
-// statusScopes are those of a code that is not in codeScopes. Every other status,
-// such as every 5xx but 501, is transient.
+// statusScopes are those of a code that is not in codeScopes: nobody knows whose fault
+// it is, and a proxy before the store may have said so. Every other status, such as
+// every 5xx but 501, is transient.
 var statusScopes = map[int]scope{
 	http.StatusMovedPermanently:            scopeBucket,
-	http.StatusBadRequest:                  scopeObject,
+	http.StatusBadRequest:                  scopeUnclear,
 	http.StatusUnauthorized:                scopeCredentials,
 	http.StatusForbidden:                   scopeBucket,
-	http.StatusMethodNotAllowed:            scopeBucket,
-	http.StatusLengthRequired:              scopeBucket,
-	http.StatusRequestEntityTooLarge:       scopeObject,
-	http.StatusRequestURITooLong:           scopeObject,
-	http.StatusRequestHeaderFieldsTooLarge: scopeObject,
-	http.StatusNotImplemented:              scopeBucket, // the store lacks something that every upload needs
+	http.StatusMethodNotAllowed:            scopeUnclear,
+	http.StatusLengthRequired:              scopeUnclear,
+	http.StatusRequestEntityTooLarge:       scopeUnclear,
+	http.StatusRequestURITooLong:           scopeUnclear,
+	http.StatusRequestHeaderFieldsTooLarge: scopeUnclear,
+	http.StatusNotImplemented:              scopeUnclear,
 }
 
 // hints say what to do about a code.
@@ -171,6 +201,7 @@ var hints = map[string]string{
 	"AuthorizationHeaderMalformed": "the bucket is in another region; set AWS_REGION to it",
 	"PermanentRedirect":            "the bucket is in another region; set AWS_REGION to it",
 	"RequestTimeTooSkewed":         "set this machine's clock",
+	"SignatureDoesNotMatch":        "check the AWS credentials and AWS_REGION, and whether a proxy before the store changes headers",
 	codeNoSuchBucket:               "create the bucket or correct its name",
 }
 
@@ -201,7 +232,7 @@ func (e *requestError) scope() scope {
 		}
 	case opHeadBucket:
 		// An answer to HEAD has no body to name the code.
-		if v == scopeObject || e.status == http.StatusNotFound {
+		if v == scopeUnclear || e.status == http.StatusNotFound {
 			return scopeBucket
 		}
 	}
@@ -227,9 +258,7 @@ func (e *requestError) bucketHint() string {
 		return hints[codeNoSuchBucket]
 	case http.StatusMovedPermanently:
 		return hints["PermanentRedirect"]
-	case http.StatusNotImplemented:
-		return "the store must take trailing checksums and CRC64NVME"
 	default:
-		return fmt.Sprintf("check the settings of bucket %q and S3_SSE, S3_SSE_KMS_KEY_ID and S3_STORAGE_CLASS", e.where.bucket)
+		return fmt.Sprintf("check the settings of bucket %q, S3_SSE, S3_SSE_KMS_KEY_ID, S3_STORAGE_CLASS and S3_CHECKSUM, and what stands before the store", e.where.bucket)
 	}
 }

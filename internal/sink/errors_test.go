@@ -24,6 +24,7 @@ const (
 	meansRetry    meaning = "another try"
 	meansRefused  meaning = "refused"
 	meansRejected meaning = "store_rejected"
+	meansUnclear  meaning = "the object's fault, or the bucket's"
 )
 
 func meaningOf(err error) meaning {
@@ -31,6 +32,8 @@ func meaningOf(err error) meaning {
 	switch {
 	case ok && known.Class == job.ClassRefused:
 		return meansRefused
+	case ok && known.Class == job.ClassForbidden:
+		return meansUnclear
 	case ok && known.Class == job.ClassPermanent:
 		return meaning(known.Reason)
 	default:
@@ -45,12 +48,12 @@ func TestErrorsOfTheStore(t *testing.T) {
 		code           string
 		own, otherwise meaning // on the worker's own bucket, and on another
 	}{
-		{400, "InvalidRequest", meansRejected, meansRejected},
-		{400, "InvalidArgument", meansRejected, meansRejected},
+		{400, "InvalidRequest", meansUnclear, meansUnclear},
+		{400, "InvalidArgument", meansUnclear, meansUnclear},
 		{400, "MetadataTooLarge", meansRejected, meansRejected},
 		{400, "KeyTooLongError", meansRejected, meansRejected},
 		{400, "EntityTooLarge", meansRejected, meansRejected},
-		{400, "SomethingNew", meansRejected, meansRejected},
+		{400, "SomethingNew", meansUnclear, meansUnclear},
 		{400, "RequestTimeout", meansRetry, meansRetry},
 		{400, "BadDigest", meansRetry, meansRetry},
 		{400, "XAmzContentChecksumMismatch", meansRetry, meansRetry},
@@ -74,9 +77,15 @@ func TestErrorsOfTheStore(t *testing.T) {
 		{409, "OperationAborted", meansRetry, meansRetry},
 		{412, "PreconditionFailed", meansRetry, meansRetry},
 		{413, "EntityTooLarge", meansRejected, meansRejected},
+		{400, "EntityTooLarge", meansRejected, meansRejected},
+		{400, "KeyTooLongError", meansRejected, meansRejected},
+		{400, "MetadataTooLarge", meansRejected, meansRejected},
+		{413, "RequestTooLong", meansUnclear, meansUnclear}, // of an ingress, say
+		{405, "MethodNotAllowed", meansUnclear, meansUnclear},
+		{411, "MissingContentLength", meansUnclear, meansUnclear},
 		{429, "TooManyRequests", meansRetry, meansRetry},
 		{500, "InternalError", meansRetry, meansRetry},
-		{501, "NotImplemented", meansRefused, meansRejected},
+		{501, "NotImplemented", meansUnclear, meansUnclear},
 		{503, "SlowDown", meansRetry, meansRetry},
 		{503, "ServiceUnavailable", meansRetry, meansRetry},
 	}

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -99,9 +100,8 @@ func chain(endpoint string, tweaks ...func(*http.Transport)) aws.Config {
 
 func openStore(t *testing.T, cfg Config, chain aws.Config) *Store {
 	t.Helper()
-	if cfg.Bucket == "" {
-		cfg.Bucket = testBucket
-	}
+	cfg.Bucket = cmp.Or(cfg.Bucket, testBucket)
+	cfg.Checksum = cmp.Or(cfg.Checksum, ModeTrailer) // fakes see no requests but those of their test
 	cfg.PathStyle = true
 	store, err := open(cfg.withDefaults(), chain, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), prometheus.NewRegistry())
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func openStore(t *testing.T, cfg Config, chain aws.Config) *Store {
 // plainStore is a store on the embedded server over http.
 func plainStore(t *testing.T) *Store {
 	t.Helper()
-	return openStore(t, Config{}, chain(backend.server.URL()))
+	return openStore(t, Config{Checksum: ModeAuto}, chain(backend.server.URL()))
 }
 
 var notID = regexp.MustCompile(`[^A-Za-z0-9_-]+`)

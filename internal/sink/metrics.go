@@ -30,6 +30,13 @@ const codeError = "error"
 type metrics struct {
 	requests *prometheus.CounterVec
 	bytes    prometheus.Counter
+	checksum *prometheus.GaugeVec
+}
+
+// mode notes how objects of a bucket are sent.
+func (m *metrics) mode(bucket string, mode Mode) {
+	m.checksum.DeletePartialMatch(prometheus.Labels{"bucket": bucket})
+	m.checksum.WithLabelValues(bucket, string(mode)).Set(1)
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -42,13 +49,17 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "jobferry_store_bytes_total",
 			Help: "Bytes of results sent to S3.",
 		}),
+		checksum: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "jobferry_store_checksum",
+			Help: "1 for how the store of a bucket checks what it is sent: trailer or md5.",
+		}, []string{"bucket", "checksum"}),
 	}
 	for _, op := range []string{opPutObject, opCreate, opUploadPart, opComplete, opAbort, opList, opHeadBucket, opHeadObject} {
 		for _, code := range []string{"2xx", "4xx", "5xx", codeError} {
 			m.requests.WithLabelValues(op, code)
 		}
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.bytes} {
+	for _, c := range []prometheus.Collector{m.requests, m.bytes, m.checksum} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the store's metrics: %w", err)
 		}

@@ -12,7 +12,7 @@ import (
 
 func TestPutCountsRequestsAndBytes(t *testing.T) {
 	t.Parallel()
-	store, j := plainStore(t), newJob(t)
+	store, j := openStore(t, Config{}, chain(backend.server.URL())), newJob(t)
 	for _, size := range []int64{1000, -1} {
 		_, err := store.Put(t.Context(), j, "result", pdf(pattern(1000), size))
 		require.NoError(t, err)

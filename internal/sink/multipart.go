@@ -29,6 +29,7 @@ const (
 type upload struct {
 	store *Store
 	attributes
+	mode  Mode
 	id    string
 	parts []types.CompletedPart
 }
@@ -54,8 +55,8 @@ func partSize(size, usual int64) int64 {
 
 // putParts sends a source whose first part stands in buffer and fills it. The
 // upload is either completed or aborted when it returns.
-func (s *Store) putParts(ctx context.Context, a attributes, st *stream, buffer []byte) (job.Object, error) {
-	u, err := s.begin(ctx, a)
+func (s *Store) putParts(ctx context.Context, a attributes, mode Mode, st *stream, buffer []byte) (job.Object, error) {
+	u, err := s.begin(ctx, a, mode)
 	if err != nil {
 		return job.Object{}, err
 	}
@@ -68,12 +69,12 @@ func (s *Store) putParts(ctx context.Context, a attributes, st *stream, buffer [
 	return object, nil
 }
 
-func (s *Store) begin(ctx context.Context, a attributes) (*upload, error) {
-	out, err := s.client.CreateMultipartUpload(ctx, a.createInput())
+func (s *Store) begin(ctx context.Context, a attributes, mode Mode) (*upload, error) {
+	out, err := s.client.CreateMultipartUpload(ctx, a.createInput(mode))
 	if err != nil {
 		return nil, s.classify(opCreate, a.location, err)
 	}
-	return &upload{store: s, attributes: a, id: aws.ToString(out.UploadId)}, nil
+	return &upload{store: s, attributes: a, mode: mode, id: aws.ToString(out.UploadId)}, nil
 }
 
 func (u *upload) run(ctx context.Context, st *stream, buffer []byte) (job.Object, error) {
@@ -96,32 +97,43 @@ func (u *upload) send(ctx context.Context, part []byte) error {
 		return job.Fail(job.ReasonResultTooLarge, "store %s: a result of unknown length has more than %d parts of %d bytes",
 			u.location, maxParts, u.store.cfg.PartSize)
 	}
-	number, checksum := int32(len(u.parts)+1), checksumOf(part) //nolint:gosec // at most maxParts
-	out, err := u.store.client.UploadPart(ctx, &s3.UploadPartInput{
+	number := int32(len(u.parts) + 1) //nolint:gosec // at most maxParts
+	input := &s3.UploadPartInput{
 		Bucket: &u.bucket, Key: &u.key, UploadId: &u.id, PartNumber: &number,
-		Body: bytes.NewReader(part), ContentLength: aws.Int64(int64(len(part))), ChecksumCRC64NVME: &checksum,
-	}, s3client.Unsigned)
+		Body: bytes.NewReader(part), ContentLength: aws.Int64(int64(len(part))),
+	}
+	if u.mode == ModeMD5 {
+		input.ContentMD5 = aws.String(contentMD5(part))
+	} else {
+		input.ChecksumCRC64NVME = aws.String(checksumOf(part))
+	}
+	out, err := u.store.client.UploadPart(ctx, input, s3client.Unsigned)
 	if err != nil {
 		return u.store.classify(opUploadPart, u.location, err)
 	}
 	u.store.metrics.bytes.Add(float64(len(part)))
-	u.parts = append(u.parts, types.CompletedPart{PartNumber: &number, ETag: out.ETag, ChecksumCRC64NVME: &checksum})
-	return verify(u.location, checksum, out.ChecksumCRC64NVME)
+	u.parts = append(u.parts, types.CompletedPart{PartNumber: &number, ETag: out.ETag, ChecksumCRC64NVME: input.ChecksumCRC64NVME})
+	if u.mode == ModeMD5 {
+		return nil // it has taken the checksum
+	}
+	return verify(u.location, *input.ChecksumCRC64NVME, out.ChecksumCRC64NVME)
 }
 
 // complete makes the object appear, if the store agrees on its size and on the
 // checksum over all of it.
 func (u *upload) complete(ctx context.Context, st *stream) (job.Object, error) {
 	checksum := st.checksum()
-	out, err := u.store.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &u.bucket, Key: &u.key, UploadId: &u.id,
-		MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts},
-		MpuObjectSize:   &st.read, ChecksumCRC64NVME: &checksum, ChecksumType: types.ChecksumTypeFullObject,
-	})
+	input := &s3.CompleteMultipartUploadInput{
+		Bucket: &u.bucket, Key: &u.key, UploadId: &u.id, MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts},
+	}
+	if u.mode == ModeTrailer {
+		input.MpuObjectSize, input.ChecksumCRC64NVME, input.ChecksumType = &st.read, &checksum, types.ChecksumTypeFullObject
+	}
+	out, err := u.store.client.CompleteMultipartUpload(ctx, input)
 	if err != nil {
 		return job.Object{}, u.store.classify(opComplete, u.location, err)
 	}
-	if err := verify(u.location, checksum, out.ChecksumCRC64NVME); err != nil {
+	if err := agrees(u.location, checksum, out.ChecksumCRC64NVME); err != nil {
 		return job.Object{}, err
 	}
 	return u.object(st.read, out.ETag, checksum), nil

@@ -87,7 +87,7 @@ func failing(operation string, status int, code string) func(string, http.Respon
 func TestMultipartIsAbortedOnEveryError(t *testing.T) {
 	t.Parallel()
 	for operation, aborts := range map[string]int{opCreate: 0, opUploadPart: 1, opComplete: 1} {
-		fake, store := newFakeMultipart(t, Config{}, failing(operation, http.StatusBadRequest, "InvalidRequest"))
+		fake, store := newFakeMultipart(t, Config{}, failing(operation, http.StatusBadRequest, "KeyTooLongError"))
 		_, err := store.Put(t.Context(), newJob(t), "result", pdf(pattern(minPartSize+1), -1))
 		requireReason(t, job.ReasonStoreRejected, err)
 		require.ErrorContains(t, err, operation)
@@ -141,7 +141,7 @@ func TestAbortUploads(t *testing.T) {
 	other.ID += "-2" // begins with the same characters
 	for _, j := range []job.Job{mine, other, below} {
 		for _, name := range []string{"result-001", "result-002"} {
-			_, err := store.begin(t.Context(), store.attributes(j, name, pdf(nil, 0)))
+			_, err := store.begin(t.Context(), store.attributes(j, name, pdf(nil, 0)), ModeTrailer)
 			require.NoError(t, err)
 		}
 	}
@@ -265,7 +265,7 @@ func TestUploadsOfTheSameObjectEndWithIt(t *testing.T) {
 	t.Parallel()
 	store, j := plainStore(t), newJob(t)
 	for _, name := range []string{"result-001", "result-001", "result-002"} {
-		_, err := store.begin(t.Context(), store.attributes(j, name, pdf(nil, -1)))
+		_, err := store.begin(t.Context(), store.attributes(j, name, pdf(nil, -1)), ModeTrailer)
 		require.NoError(t, err)
 	}
 	_, err := store.Put(t.Context(), j, "result-001", pdf(pattern(2*minPartSize), -1))

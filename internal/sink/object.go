@@ -50,10 +50,16 @@ type attributes struct {
 }
 
 func (s *Store) attributes(j job.Job, name string, what job.Description) attributes {
+	a := s.settings()
+	a.location = s.locate(j, name, what)
+	a.contentType = mediatype.Stored(what.ContentType())
+	a.metadata = j.UserMetadata()
+	return a
+}
+
+// settings are the attributes that every object has.
+func (s *Store) settings() attributes {
 	return attributes{
-		location:     s.locate(j, name, what),
-		contentType:  mediatype.Stored(what.ContentType()),
-		metadata:     j.UserMetadata(),
 		storageClass: types.StorageClass(s.cfg.StorageClass),
 		sse:          types.ServerSideEncryption(s.cfg.SSE),
 		kmsKeyID:     optional(s.cfg.SSEKMSKeyID),
@@ -67,14 +73,18 @@ func (a attributes) putInput() *s3.PutObjectInput {
 	}
 }
 
-// createInput asks for a checksum over the whole object, which is the same
-// value that a single put has, instead of one over the parts' checksums.
-func (a attributes) createInput() *s3.CreateMultipartUploadInput {
-	return &s3.CreateMultipartUploadInput{
+// createInput asks, where the store knows of it, for a checksum over the whole object,
+// which is the same value that a single put has, instead of one over the parts'
+// checksums.
+func (a attributes) createInput(mode Mode) *s3.CreateMultipartUploadInput {
+	input := &s3.CreateMultipartUploadInput{
 		Bucket: &a.bucket, Key: &a.key, ContentType: &a.contentType, ContentEncoding: a.encoding, Metadata: a.metadata,
 		StorageClass: a.storageClass, ServerSideEncryption: a.sse, SSEKMSKeyId: a.kmsKeyID,
-		ChecksumAlgorithm: types.ChecksumAlgorithmCrc64nvme, ChecksumType: types.ChecksumTypeFullObject,
 	}
+	if mode == ModeTrailer {
+		input.ChecksumAlgorithm, input.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
+	}
+	return input
 }
 
 // object describes what was stored.

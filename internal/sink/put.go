@@ -52,12 +52,27 @@ func (s *Store) Put(ctx context.Context, j job.Job, name string, src job.Source)
 	return job.Object{}, err
 }
 
-// store picks the way by the size.
+// store sends the source as the bucket's store can check it, and by its size. What the
+// store can do is found out again after it has refused an object, or not checked it.
 func (s *Store) store(ctx context.Context, a attributes, st *stream) (job.Object, error) {
-	if st.size >= 0 && st.size <= maxPutSize {
-		return s.putStream(ctx, a, st)
+	mode, err := s.mode(ctx, a)
+	if err != nil {
+		return job.Object{}, err
 	}
-	return s.putBuffered(ctx, a, st)
+	var object job.Object
+	if mode == ModeTrailer && st.size >= 0 && st.size <= maxPutSize {
+		object, err = s.putStream(ctx, a, st)
+	} else {
+		object, err = s.putBuffered(ctx, a, mode, st)
+	}
+	if isAnswer(err) || errors.Is(err, errUnchecked) {
+		s.modes.forget(a.bucket)
+		s.refused.Store(true)
+	}
+	if err == nil {
+		s.refused.Store(false)
+	}
+	return object, err
 }
 
 // putStream sends a source of known size in a single request.
@@ -82,7 +97,7 @@ func (s *Store) putStream(ctx context.Context, a attributes, st *stream) (job.Ob
 
 // putBuffered reads ahead by one part: a source that ends within it is stored
 // in a single request, which can be repeated, and any other in parts.
-func (s *Store) putBuffered(ctx context.Context, a attributes, st *stream) (job.Object, error) {
+func (s *Store) putBuffered(ctx context.Context, a attributes, mode Mode, st *stream) (job.Object, error) {
 	buffer, release, err := s.partBuffer(ctx, st.size)
 	if err != nil {
 		return job.Object{}, err
@@ -93,36 +108,56 @@ func (s *Store) putBuffered(ctx context.Context, a attributes, st *stream) (job.
 	case st.failure() != nil:
 		return job.Object{}, st.failure()
 	case st.whole():
-		return s.putBytes(ctx, a, buffer[:n])
+		return s.putBytes(ctx, a, mode, buffer[:n])
 	default:
-		return s.putParts(ctx, a, st, buffer)
+		return s.putParts(ctx, a, mode, st, buffer)
 	}
 }
 
-func (s *Store) putBytes(ctx context.Context, a attributes, body []byte) (job.Object, error) {
+func (s *Store) putBytes(ctx context.Context, a attributes, mode Mode, body []byte) (job.Object, error) {
 	checksum := checksumOf(body)
 	input := a.putInput()
 	input.Body, input.ContentLength = bytes.NewReader(body), aws.Int64(int64(len(body)))
-	input.ChecksumCRC64NVME = &checksum
+	if mode == ModeMD5 {
+		input.ContentMD5 = aws.String(contentMD5(body))
+	} else {
+		input.ChecksumCRC64NVME = &checksum
+	}
 	out, err := s.client.PutObject(ctx, input, s3client.Unsigned)
 	if err != nil {
 		return job.Object{}, s.classify(opPutObject, a.location, err)
 	}
 	s.metrics.bytes.Add(float64(len(body)))
-	if err := verify(a.location, checksum, out.ChecksumCRC64NVME); err != nil {
+	check := verify
+	if mode == ModeMD5 { // it has taken that; what else it says must not be otherwise
+		check = agrees
+	}
+	if err := check(a.location, checksum, out.ChecksumCRC64NVME); err != nil {
 		return job.Object{}, err
 	}
 	return a.object(int64(len(body)), out.ETag, checksum), nil
 }
 
-// verify compares a checksum with the store's own. A store need not return
-// one: it has checked ours before. One that differs means that the store knows
-// nothing of trailers and what it stored is broken; another try overwrites it.
+// verify requires the store's own checksum of the object, and that it is ours. A store
+// that returns none may know nothing of checksums, and then has the framing of a
+// streamed body in the object; another try overwrites it.
 func verify(where location, ours string, theirs *string) error {
-	if theirs == nil || *theirs == ours {
+	if theirs == nil || isComposite(*theirs) {
+		return &job.Error{By: job.Store, Err: fmt.Errorf("store %s: %w", where, errUnchecked)}
+	}
+	return agrees(where, ours, theirs)
+}
+
+// agrees only requires that the store's own checksum, where it returns one, is ours.
+func agrees(where location, ours string, theirs *string) error {
+	if theirs == nil || isComposite(*theirs) || *theirs == ours {
 		return nil
 	}
-	return &job.Error{By: job.Store, Err: fmt.Errorf("store %s: the store has checksum %s where %s was sent", where, *theirs, ours)}
+	return &job.Error{By: job.Store, Err: fmt.Errorf("store %s: %w: it has checksum %s where %s was sent", where, errUnchecked, *theirs, ours)}
 }
+
+// isComposite reports whether a checksum is one over the checksums of parts, which
+// says nothing of the object as a whole. Such a one ends with a hyphen and their number.
+func isComposite(checksum string) bool { return strings.Contains(checksum, "-") }
 
 func unquote(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }

@@ -170,6 +170,9 @@ func (m trailerMiddleware) HandleFinalize(
 	return next.HandleFinalize(v4.SetPayloadHash(ctx, trailingPayload), in)
 }
 
+// Once makes a call a single attempt.
+func Once(o *s3.Options) { o.Retryer = aws.NopRetryer{} }
+
 // Unsigned leaves the payload's SHA-256 out of the signature, over http too:
 // the checksum that goes with the request is many times faster and finds the
 // same accidents.

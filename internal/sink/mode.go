@@ -1,0 +1,203 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // S3's own checksum of a body: against accidents, not attackers
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/jobferry/jobferry/internal/job"
+	"github.com/jobferry/jobferry/internal/sink/s3client"
+)
+
+// Mode is how a store is made to check what it is sent (S3_CHECKSUM).
+type Mode string
+
+// The modes.
+const (
+	// ModeAuto finds out for each bucket which of the others its store can do.
+	ModeAuto Mode = "auto"
+	// ModeTrailer streams a body with its CRC64NVME behind it.
+	ModeTrailer Mode = "trailer"
+	// ModeMD5 sends each body from memory, with its Content-MD5.
+	ModeMD5 Mode = "md5"
+)
+
+// Modes are the values of S3_CHECKSUM.
+func Modes() []string { return []string{string(ModeAuto), string(ModeTrailer), string(ModeMD5)} }
+
+// modes remembers what the stores of the buckets can do. It is safe for concurrent
+// use.
+type modes struct {
+	flight singleflight.Group
+
+	mu    sync.Mutex
+	found map[string]Mode
+}
+
+// get returns what is known of a bucket, or nothing.
+func (m *modes) get(bucket string) Mode {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.found[bucket]
+}
+
+func (m *modes) set(bucket string, mode Mode) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.found == nil {
+		m.found = map[string]Mode{}
+	}
+	m.found[bucket] = mode
+}
+
+// forget has the mode of a bucket found out again: another store may answer by now.
+func (m *modes) forget(bucket string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.found, bucket)
+}
+
+// mode returns how an object is sent to its bucket. It is found out once, and callers
+// that need it at the same time share what comes of that.
+func (s *Store) mode(ctx context.Context, a attributes) (Mode, error) {
+	if s.cfg.Checksum != ModeAuto {
+		return s.cfg.Checksum, nil
+	}
+	for {
+		if known := s.modes.get(a.bucket); known != "" {
+			return known, nil
+		}
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		found := s.modes.flight.DoChan(a.bucket, func() (any, error) { return s.findMode(ctx, a) })
+		select {
+		case result := <-found:
+			mode, _ := result.Val.(Mode)
+			if !errors.Is(result.Err, errAbandoned) {
+				return mode, result.Err
+			}
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// errAbandoned is the end of a search whose caller has given up.
+var errAbandoned = errors.New("the search for what the store can do was given up")
+
+// findLimit bounds what is asked of a store to find out its mode.
+const findLimit = 20 * time.Second
+
+// tryText is what the upload sends that finds out what a store can do.
+const tryText = "a part of an upload that is aborted"
+
+// tryAttributes are of such an upload where no object is to be stored. No job has its
+// key.
+func (s *Store) tryAttributes(bucket string) attributes {
+	a := s.settings()
+	a.location = location{bucket: bucket, key: s.cfg.Prefix + "jobferry-checksum/upload"}
+	a.contentType = "text/plain"
+	return a
+}
+
+// findMode tries the bucket's store with a multipart upload that is aborted, so that
+// no object appears. It needs no permission that an upload of unknown length does not
+// need too. The upload has the key of the object that is to be stored: if this worker
+// is lost, the next one with the job aborts it.
+func (s *Store) findMode(caller context.Context, a attributes) (Mode, error) {
+	ctx, cancel := context.WithTimeout(caller, findLimit)
+	defer cancel()
+	mode := ModeTrailer
+	why := s.tryMode(ctx, a, mode)
+	err := why
+	if isAnswer(why) || errors.Is(why, errUnchecked) {
+		mode = ModeMD5
+		err = s.tryMode(ctx, a, mode)
+	}
+	switch {
+	case caller.Err() != nil:
+		return "", errAbandoned
+	case err != nil:
+		return "", err // nothing is known of a store that is away
+	}
+	s.modes.set(a.bucket, mode)
+	s.metrics.mode(a.bucket, mode)
+	s.log.Info("the store checks what it is sent", zap.String("bucket", a.bucket), zap.String("checksum", string(mode)), zap.NamedError("no_trailer", why))
+	return mode, nil
+}
+
+// errUnchecked is an answer of a store without its word for the bytes.
+var errUnchecked = errors.New("the store does not say that it has checked the bytes")
+
+// tryMode sends one part as results are sent, and aborts the upload. What could not be
+// aborted for the moment is an error too: nobody would come by again.
+func (s *Store) tryMode(ctx context.Context, a attributes, mode Mode) error {
+	u, err := s.begin(ctx, a, mode)
+	if err != nil {
+		return err
+	}
+	tried := u.try(ctx)
+	aborting, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime(ctx))
+	defer cancel()
+	switch err := s.abort(aborting, u.location, u.id); {
+	case isAnswer(err):
+		s.log.Warn("an upload could not be aborted; give the worker s3:AbortMultipartUpload, or the bucket a lifecycle rule", zap.Stringer("object", u.location), zap.Error(err))
+	case err != nil:
+		return err
+	}
+	return tried
+}
+
+// try sends a part of which the store has to say that it has checked it.
+func (u *upload) try(ctx context.Context) error {
+	if u.mode == ModeTrailer {
+		return u.tryTrailer(ctx)
+	}
+	if err := u.send(ctx, []byte(tryText)); err != nil {
+		return err
+	}
+	// A store that takes a wrong checksum has not looked at the right one.
+	number, wrong := int32(2), contentMD5([]byte("another text"))
+	_, err := u.store.client.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket: &u.bucket, Key: &u.key, UploadId: &u.id, PartNumber: &number,
+		Body: bytes.NewReader([]byte(tryText)), ContentLength: aws.Int64(int64(len(tryText))), ContentMD5: &wrong,
+	}, s3client.Unsigned, s3client.Once)
+	if err == nil {
+		return &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("upload to %s: %w: it takes a wrong Content-MD5; set S3_CHECKSUM, if it is certain that it checks", u.location, errUnchecked)}
+	}
+	if err = u.store.classify(opUploadPart, u.location, err); !isAnswer(err) {
+		return err
+	}
+	return nil
+}
+
+func (u *upload) tryTrailer(ctx context.Context) error {
+	number := int32(1)
+	checksum := checksumOf([]byte(tryText))
+	body := s3client.NewChunkedBody(bytes.NewReader([]byte(tryText)), int64(len(tryText)), func() string { return checksum })
+	out, err := u.store.client.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket: &u.bucket, Key: &u.key, UploadId: &u.id, PartNumber: &number,
+		Body: body, ContentLength: aws.Int64(body.Len()),
+	}, s3client.WithTrailer(int64(len(tryText))))
+	if err != nil {
+		return u.store.classify(opUploadPart, u.location, err)
+	}
+	return verify(u.location, checksum, out.ChecksumCRC64NVME)
+}
+
+// contentMD5 is the checksum of one body, as HTTP writes it.
+func contentMD5(body []byte) string {
+	sum := md5.Sum(body) //nolint:gosec // as above
+	return base64.StdEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,190 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/jobferry/jobferry/internal/job"
+)
+
+// models are stores as they were met or described, and how a worker sends to each.
+func models() map[string]struct {
+	store func() *model
+	mode  Mode
+} {
+	refusing := func(status int, code string) func() *model {
+		return func() *model { return &model{noTrailers: &refusal{status, code}} }
+	}
+	type row = struct {
+		store func() *model
+		mode  Mode
+	}
+	return map[string]row{
+		"knows everything": {func() *model { return &model{} }, ModeTrailer},
+		"MinIO":            {func() *model { return &model{maxChunk: 16 << 20} }, ModeTrailer},
+		"small chunks":     {func() *model { return &model{maxChunk: 1 << 20} }, ModeTrailer},
+		"composite":        {func() *model { return &model{composite: true} }, ModeTrailer},
+		"gofakes3":         {func() *model { return &model{trailers: storedAsSent, silent: true} }, ModeMD5},
+		"says nothing":     {func() *model { return &model{silent: true} }, ModeMD5},
+		"GCS": {func() *model {
+			return &model{noChecksums: &refusal{400, "InvalidArgument"}, noTrailers: &refusal{400, "InvalidArgument"}}
+		}, ModeMD5},
+		"signature":       {refusing(403, "SignatureDoesNotMatch"), ModeMD5},
+		"length":          {refusing(411, "MissingContentLength"), ModeMD5},
+		"not implemented": {refusing(501, "NotImplemented"), ModeMD5},
+		"payload hash":    {refusing(400, "XAmzContentSHA256Mismatch"), ModeMD5},
+		"chunk":           {refusing(400, "BadRequest"), ModeMD5},
+	}
+}
+
+// TestEveryStoreHasTheRightBytes: of each model, and of each form of a result.
+func TestEveryStoreHasTheRightBytes(t *testing.T) {
+	t.Parallel()
+	for name, row := range models() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := row.store()
+			store := openStore(t, Config{Checksum: ModeAuto}, m.start(t))
+			sizes := []int64{0, 1, 100_000, minPartSize + 7}
+			if m.maxChunk > 0 {
+				sizes = append(sizes, m.maxChunk+1)
+			}
+			for _, size := range sizes {
+				for _, announced := range []int64{size, -1} {
+					j := job.Job{ID: job.ID(fmt.Sprintf("job-%d-%d", size, announced))}
+					object, err := store.Put(t.Context(), j, "result", pdf(pattern(size), announced))
+					require.NoError(t, err, "%d of %d", announced, size)
+					stored, ok := m.object(object.Key)
+					require.True(t, ok)
+					want, _ := io.ReadAll(pattern(size))
+					require.True(t, bytes.Equal(want, stored), "%d of %d: it begins with %q", announced, size, stored[:min(len(stored), 20)])
+					require.Equal(t, referenceChecksum(want), object.Checksum)
+				}
+			}
+			require.Equal(t, row.mode, store.modes.get(testBucket))
+			_, uploads := m.left()
+			require.Zero(t, uploads, "nothing is left behind")
+		})
+	}
+}
+
+// TestAModeIsFoundOnceWithoutAnObject, and said in one line.
+func TestAModeIsFoundOnceWithoutAnObject(t *testing.T) {
+	t.Parallel()
+	m := &model{}
+	core, logs := observer.New(zap.InfoLevel)
+	store := openStore(t, Config{Checksum: ModeAuto, Prefix: "tenant/"}, m.start(t))
+	store.log = zap.New(core)
+	found, err := store.mode(t.Context(), store.tryAttributes(testBucket))
+	require.NoError(t, err)
+	require.Equal(t, ModeTrailer, found)
+	objects, uploads := m.left()
+	require.Zero(t, objects+uploads)
+	before := len(m.seen)
+	_, err = store.mode(t.Context(), store.tryAttributes(testBucket))
+	require.NoError(t, err)
+	require.Len(t, m.seen, before)
+	require.Equal(t, 1, logs.Len())
+	require.InDelta(t, 1, testutil.ToFloat64(store.metrics.checksum.WithLabelValues(testBucket, string(ModeTrailer))), 0)
+}
+
+// TestAStoreThatBecomesAnother behind the same name is noticed: nothing is taken for
+// stored that it has not checked, and the next try finds out what it can do.
+func TestAStoreThatBecomesAnother(t *testing.T) {
+	t.Parallel()
+	for name, row := range models() {
+		if row.mode == ModeTrailer {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := &model{}
+			store := openStore(t, Config{Checksum: ModeAuto}, m.start(t))
+			put := func() (job.Object, error) {
+				return store.Put(t.Context(), newJob(t), "result", pdf(pattern(100_000), 100_000))
+			}
+			_, err := put()
+			require.NoError(t, err)
+			m.become(row.store())
+			_, err = put()
+			require.Error(t, err)
+			require.False(t, job.IsPermanent(err), "no job fails by it: %v", err)
+			object, err := put()
+			require.NoError(t, err)
+			stored, _ := m.object(object.Key)
+			require.Len(t, stored, 100_000)
+			require.Equal(t, ModeMD5, store.modes.get(testBucket))
+		})
+	}
+}
+
+// TestAStoreThatChecksNothingIsNotUsed.
+func TestAStoreThatChecksNothingIsNotUsed(t *testing.T) {
+	t.Parallel()
+	m := &model{trailers: storedAsSent, silent: true, ignoresMD5: true}
+	store := openStore(t, Config{Checksum: ModeAuto}, m.start(t))
+	_, err := store.Put(t.Context(), newJob(t), "result", pdf(pattern(10), 10))
+	require.True(t, job.IsRefused(err), "transfers pause, and no job is charged")
+	require.ErrorContains(t, err, "it takes a wrong Content-MD5")
+	objects, uploads := m.left()
+	require.Zero(t, objects+uploads)
+	require.Empty(t, store.modes.get(testBucket))
+}
+
+// TestAStoreThatIsAwayIsFoundOutLater.
+func TestAStoreThatIsAwayIsFoundOutLater(t *testing.T) {
+	t.Parallel()
+	m := &model{noTrailers: &refusal{http.StatusServiceUnavailable, "SlowDown"}}
+	store := openStore(t, Config{Checksum: ModeAuto}, m.start(t))
+	_, err := store.Put(t.Context(), newJob(t), "result", pdf(pattern(10), 10))
+	requireTransient(t, err)
+	require.Empty(t, store.modes.get(testBucket), "nothing is known of it")
+	m.become(&model{})
+	_, err = store.Put(t.Context(), newJob(t), "result", pdf(pattern(10), 10))
+	require.NoError(t, err)
+	require.Equal(t, ModeTrailer, store.modes.get(testBucket))
+}
+
+// TestASearchThatIsGivenUpIsTakenOver by another that waits for it, and leaves nothing.
+func TestASearchThatIsGivenUpIsTakenOver(t *testing.T) {
+	t.Parallel()
+	m := &model{}
+	config := m.start(t)
+	hold, held := make(chan struct{}), make(chan struct{}, 8)
+	front := fakeS3(t, func(w http.ResponseWriter, r *http.Request) {
+		if operationOf(r) == opUploadPart {
+			held <- struct{}{}
+			<-hold
+		}
+		m.ServeHTTP(w, r)
+	})
+	config.BaseEndpoint = front.BaseEndpoint
+	store := openStore(t, Config{Checksum: ModeAuto}, config)
+	ctx, cancel := context.WithCancel(t.Context())
+	put := func(ctx context.Context, id job.ID) <-chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := store.Put(ctx, job.Job{ID: id}, "result", pdf(pattern(10), 10))
+			done <- err
+		}()
+		return done
+	}
+	first := put(ctx, "first")
+	<-held
+	second := put(t.Context(), "second")
+	cancel()
+	require.ErrorIs(t, <-first, context.Canceled)
+	close(hold)
+	require.NoError(t, <-second)
+	require.Eventually(t, func() bool { _, uploads := m.left(); return uploads == 0 }, 5*time.Second, time.Millisecond)
+}
