@@ -86,6 +86,7 @@ func open(cfg Config, chain aws.Config, log *zap.Logger, reg prometheus.Register
 	if err != nil {
 		return nil, err
 	}
+	m.mode(cfg.Bucket, cfg.Checksum)
 	lent := newBuffers(cfg.Transfers, cfg.PartSize)
 	if err := watchBuffers(reg, lent); err != nil {
 		return nil, err

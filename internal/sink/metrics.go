@@ -33,10 +33,15 @@ type metrics struct {
 	checksum *prometheus.GaugeVec
 }
 
-// mode notes how objects of a bucket are sent.
+// mode notes how objects of a bucket are sent, ModeAuto as long as it is not known.
 func (m *metrics) mode(bucket string, mode Mode) {
-	m.checksum.DeletePartialMatch(prometheus.Labels{"bucket": bucket})
-	m.checksum.WithLabelValues(bucket, string(mode)).Set(1)
+	for _, one := range []Mode{ModeTrailer, ModeMD5} {
+		value := 0.0
+		if one == mode {
+			value = 1
+		}
+		m.checksum.WithLabelValues(bucket, string(one)).Set(value)
+	}
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -51,7 +56,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}),
 		checksum: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "jobferry_store_checksum",
-			Help: "1 for how the store of a bucket checks what it is sent: trailer or md5.",
+			Help: "1 for the way in which the store of a bucket checks what it is sent. 0 for every way: not found out yet.",
 		}, []string{"bucket", "checksum"}),
 	}
 	for _, op := range []string{opPutObject, opCreate, opUploadPart, opComplete, opAbort, opList, opHeadBucket, opHeadObject} {

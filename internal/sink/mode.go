@@ -80,15 +80,9 @@ func (s *Store) mode(ctx context.Context, a attributes) (Mode, error) {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
-		found := s.modes.flight.DoChan(a.bucket, func() (any, error) { return s.findMode(ctx, a) })
-		select {
-		case result := <-found:
-			mode, _ := result.Val.(Mode)
-			if !errors.Is(result.Err, errAbandoned) {
-				return mode, result.Err
-			}
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
+		found, err, _ := s.modes.flight.Do(a.bucket, func() (any, error) { return s.findMode(ctx, a) })
+		if mode, _ := found.(Mode); !errors.Is(err, errAbandoned) {
+			return mode, err
 		}
 	}
 }

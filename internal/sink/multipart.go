@@ -69,7 +69,11 @@ func (s *Store) putParts(ctx context.Context, a attributes, mode Mode, st *strea
 	return object, nil
 }
 
+// begin outlives ctx by a moment: an upload whose answer nobody waits for would be
+// left behind.
 func (s *Store) begin(ctx context.Context, a attributes, mode Mode) (*upload, error) {
+	ctx, cancel := outliving(ctx, lastAbortLimit)
+	defer cancel()
 	out, err := s.client.CreateMultipartUpload(ctx, a.createInput(mode))
 	if err != nil {
 		return nil, s.classify(opCreate, a.location, err)
@@ -148,6 +152,16 @@ func (u *upload) giveUp(ctx context.Context, why error) {
 	if err := u.store.abort(ctx, u.location, u.id); err != nil {
 		u.store.log.Warn("an upload was given up and could not be aborted",
 			zap.Stringer("object", u.location), zap.NamedError("upload_error", why), zap.Error(err))
+	}
+}
+
+// outliving returns a context that ends that much later than its parent.
+func outliving(parent context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() { time.AfterFunc(by, cancel) })
+	return ctx, func() {
+		stop()
+		cancel()
 	}
 }
 

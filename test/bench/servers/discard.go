@@ -1,12 +1,15 @@
 package servers
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -14,8 +17,8 @@ import (
 const stopLimit = 5 * time.Second
 
 // startDiscard starts the least of an S3 server: it reads every body to its
-// end, keeps nothing of it, checks nothing and agrees to everything. With it a
-// row shows what a program can do, and not what a disk can.
+// end, keeps nothing of it, checks nothing and agrees to everything, the checksum
+// included. With it a row shows what a program can do, and not what a disk can.
 func startDiscard(ctx context.Context) (role, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,7 +40,8 @@ func startDiscard(ctx context.Context) (role, error) {
 
 // discard answers PutObject, the calls of a multipart upload, and probes.
 func discard(w http.ResponseWriter, r *http.Request) {
-	if err := drain(r); err != nil {
+	end, err := drain(r)
+	if err != nil {
 		http.Error(w, "the body broke off", http.StatusBadRequest)
 		return
 	}
@@ -45,6 +49,7 @@ func discard(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodPut:
 		w.Header().Set("ETag", `"discarded"`)
+		w.Header().Set(checksumHeader, cmp.Or(r.Header.Get(checksumHeader), trailer(end)))
 	case r.Method == http.MethodPost && query.Has("uploads"):
 		_, _ = io.WriteString(w, `<InitiateMultipartUploadResult><UploadId>discarded</UploadId></InitiateMultipartUploadResult>`)
 	case r.Method == http.MethodPost:
@@ -58,9 +63,32 @@ func discard(w http.ResponseWriter, r *http.Request) {
 // of the system as the kernel's own buffers allow.
 const drainBuffer = 256 << 10
 
-func drain(r *http.Request) error {
+// drain reads a body to its end, and returns the last bytes of it.
+func drain(r *http.Request) ([]byte, error) {
 	buffer := make([]byte, min(max(r.ContentLength+1, 1), drainBuffer))
+	var end tail
 	// io.Discard by itself would read with a smaller buffer of its own.
-	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, r.Body, buffer)
-	return err
+	_, err := io.CopyBuffer(struct{ io.Writer }{&end}, r.Body, buffer)
+	return end, err
+}
+
+// checksumHeader carries the checksum of a body, or is the name of the trailer that does.
+const checksumHeader = "X-Amz-Checksum-Crc64nvme"
+
+// trailer is the checksum at the end of a body, empty if there is none.
+func trailer(end []byte) string {
+	_, value, _ := bytes.Cut(bytes.ToLower(end), []byte(strings.ToLower(checksumHeader)+":"))
+	return string(bytes.TrimSpace(end[len(end)-len(value):]))
+}
+
+// tail keeps the last bytes that are written to it.
+type tail []byte
+
+const tailBytes = 64
+
+// Write implements io.Writer.
+func (t *tail) Write(p []byte) (int, error) {
+	kept := append(*t, p[max(0, len(p)-tailBytes):]...)
+	*t = kept[max(0, len(kept)-tailBytes):]
+	return len(p), nil
 }
