@@ -27,6 +27,7 @@ type jobStatus struct {
 	Bucket      string            `json:"bucket,omitempty"`
 	Prefix      string            `json:"prefix,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
 	LastError   job.LastError     `json:"lastError,omitzero"`
 	Event       json.RawMessage   `json:"event,omitempty"`
 
@@ -38,7 +39,7 @@ func newJobStatus(at fleet.JobStatus) jobStatus {
 	s := jobStatus{
 		JobID: j.ID, State: at.State, Since: at.Since, Until: at.Until,
 		Polls: j.Polls, SubmittedAt: j.SubmittedAt,
-		Bucket: j.Bucket, Prefix: j.Prefix, Metadata: j.Metadata, event: at.Event,
+		Bucket: j.Bucket, Prefix: j.Prefix, Metadata: j.Metadata, Tags: j.Tags, event: at.Event,
 	}
 	if at.State != fleet.Submitted { // before that the worker's own may count
 		s.Deadline = j.Deadline
@@ -68,7 +69,7 @@ func (s jobStatus) table(st style) table {
 		{"polled", times(s.Polls)},
 	}
 	for name, value := range map[string]string{
-		"deadline": moment(s.Deadline), "bucket": s.Bucket, "prefix": s.Prefix, "metadata": pairs(s.Metadata), "replaces": s.replaces(),
+		"deadline": moment(s.Deadline), "bucket": s.Bucket, "prefix": s.Prefix, "metadata": pairs(s.Metadata), "tags": pairs(s.Tags), "replaces": s.replaces(),
 		"last error": s.lastError(),
 	} {
 		if value != "" {

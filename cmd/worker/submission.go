@@ -19,6 +19,7 @@ type submission struct {
 	Prefix   string            `json:"prefix,omitempty"`
 	Bucket   string            `json:"bucket,omitempty"`
 	Metadata map[string]string `json:"metadata,omitempty"`
+	Tags     map[string]string `json:"tags,omitempty"`
 	Deadline *time.Time        `json:"deadline,omitempty"`
 }
 
@@ -27,12 +28,14 @@ type submitOptions struct {
 	prefix   string
 	bucket   string
 	metadata []string
+	tags     []string
 	deadline string
 }
 
 func (o *submitOptions) bind(flags *pflag.FlagSet) {
 	flags.StringVar(&o.prefix, "prefix", "", "put before the keys of the results as it is")
 	flags.StringArrayVar(&o.metadata, "metadata", nil, "user metadata of the results, k=v; may be repeated")
+	flags.StringArrayVar(&o.tags, "tag", nil, "tag of the results in S3, k=v; may be repeated")
 	flags.StringVar(&o.bucket, "bucket", "", "bucket of the results, one that the worker allows")
 	flags.StringVar(&o.deadline, "deadline", "", "how long the jobs are polled: a duration from now such as 90m, or a time such as 2026-11-23T21:00:00Z")
 }
@@ -40,29 +43,31 @@ func (o *submitOptions) bind(flags *pflag.FlagSet) {
 // form is the submission that is the same for all IDs. It is checked by the
 // worker's own rules, but for the buckets, which only the worker knows.
 func (o *submitOptions) form(now time.Time) (submission, error) {
-	metadata, metadataErr := parseMetadata(o.metadata)
+	metadata, metadataErr := parsePairs("metadata", o.metadata)
+	tags, tagsErr := parsePairs("tag", o.tags)
 	deadline, deadlineErr := parseDeadline(o.deadline, now)
-	form := submission{Prefix: o.prefix, Bucket: o.bucket, Metadata: metadata, Deadline: deadline}
+	form := submission{Prefix: o.prefix, Bucket: o.bucket, Metadata: metadata, Tags: tags, Deadline: deadline}
 	_, formErr := form.encode("any")
-	if err := errors.Join(metadataErr, deadlineErr, formErr); err != nil {
+	if err := errors.Join(metadataErr, tagsErr, deadlineErr, formErr); err != nil {
 		return submission{}, cli.UsageError(err)
 	}
 	return form, nil
 }
 
-func parseMetadata(pairs []string) (map[string]string, error) {
-	metadata := make(map[string]string, len(pairs))
+// parsePairs reads the values of a flag that may be repeated.
+func parsePairs(flag string, pairs []string) (map[string]string, error) {
+	parsed := make(map[string]string, len(pairs))
 	for _, pair := range pairs {
 		key, value, found := strings.Cut(pair, "=")
 		if !found {
-			return nil, fmt.Errorf("--metadata %q has no value: write it as k=v", pair)
+			return nil, fmt.Errorf("--%s %q has no value: write it as k=v", flag, pair)
 		}
-		if _, twice := metadata[key]; twice {
-			return nil, fmt.Errorf("--metadata has the key %q twice", key)
+		if _, twice := parsed[key]; twice {
+			return nil, fmt.Errorf("--%s has the key %q twice", flag, key)
 		}
-		metadata[key] = value
+		parsed[key] = value
 	}
-	return metadata, nil
+	return parsed, nil
 }
 
 // parseDeadline takes a duration from now or a time; nil means the worker's
@@ -102,7 +107,7 @@ func (s submission) encode(id string) ([]byte, error) {
 	if _, err := job.ParseID(id); err != nil {
 		return nil, err
 	}
-	if s.Prefix == "" && s.Bucket == "" && len(s.Metadata) == 0 && s.Deadline == nil {
+	if s.Prefix == "" && s.Bucket == "" && len(s.Metadata) == 0 && len(s.Tags) == 0 && s.Deadline == nil {
 		return []byte(id), nil
 	}
 	s.JobID = id

@@ -30,7 +30,7 @@ func newSubmit() *cobra.Command {
 			"  worker submit < ids.txt",
 	}
 	options.bind(cmd.Flags())
-	noFiles(cmd, "prefix", "metadata", "bucket", "deadline")
+	noFiles(cmd, "prefix", "metadata", "tag", "bucket", "deadline")
 	load := withSettings(cmd, config.SectionNATS, config.SectionSubjects)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := load()

@@ -68,9 +68,9 @@ func add(compiler *jsonschema.Compiler, name string) error {
 }
 
 // CheckSubmission says what is wrong with the body of a submission in either
-// form; nil if nothing is. Three rules are beyond a schema: the size of
-// metadata in bytes, its keys being unique ignoring case, and which buckets a
-// worker's settings allow.
+// form; nil if nothing is. Four rules are beyond a schema: the size of
+// metadata in bytes, its keys being unique ignoring case, and which buckets and
+// tags a worker's settings allow.
 func (s *Set) CheckSubmission(body []byte) error {
 	body = bytes.TrimSpace(body)
 	if bytes.HasPrefix(body, []byte("{")) {

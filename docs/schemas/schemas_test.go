@@ -46,6 +46,7 @@ func TestSchemaAndWorkerTakeTheSameSubmissions(t *testing.T) {
 		`{"jobID": "a", "bucket": "archive"}`, `{"jobID": "a", "bucket": ""}`,
 		`{"jobID": "a", "metadata": ` + entries(16) + `}`, `{"jobID": "a", "metadata": {"job_id": "Zoë"}}`,
 		`{"jobID": "a", "prefix": null, "bucket": null, "metadata": null, "deadline": null}`, `{"jobID": "a", "metadata": {"k": null}}`,
+		`{"jobID": "a", "tags": {"größe": "a/b", "k": null}}`, `{"jobID": "a", "tags": ` + entries(10) + `}`,
 		`{"jobID": "a", "deadline": "2026-11-23T21:30:00.5+01:00"}`,
 	}
 	refused := []string{
@@ -56,6 +57,7 @@ func TestSchemaAndWorkerTakeTheSameSubmissions(t *testing.T) {
 		`{"jobID": "a", "prefix": "` + strings.Repeat("p", 513) + `"}`, `{"jobID": "a", "bucket": 1}`,
 		`{"jobID": "a", "metadata": ` + entries(17) + `}`, `{"jobID": "a", "metadata": {"a b": ""}}`, `{"jobID": "a", "metadata": {"": ""}}`,
 		`{"jobID": "a", "metadata": {"Job-ID": ""}}`, `{"jobID": "a", "metadata": {"k": "a\nb"}}`, `{"jobID": "a", "metadata": {"k": 1}}`,
+		`{"jobID": "a", "tags": {"a&b": ""}}`, `{"jobID": "a", "tags": {"AWS:k": ""}}`, `{"jobID": "a", "tags": {"": ""}}`, `{"jobID": "a", "tags": ` + entries(11) + `}`,
 		`{"jobID": "a", "metadata": 7}`, `{"jobID": "a", "deadline": "tomorrow"}`, `{"jobID": "a", "deadline": 1}`,
 	}
 	for _, body := range taken {

@@ -62,6 +62,12 @@ type S3 struct {
 	SSEKMSKeyID    string
 	PathStyle      bool
 	Checksum       string // auto, trailer or md5
+	PartSize       int64  // bytes of the parts of an upload, 0 for what the largest result needs
+	// Of every object, as S3's own headers have them.
+	Tags                                  map[string]string
+	ACL, CacheControl, ContentDisposition string
+	BucketKeyEnabled                      bool
+	ExpectedBucketOwner                   string // every bucket belongs to that account
 }
 
 // Worker is how the worker does its work.

@@ -100,6 +100,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		"NITRO_API_CA": cert, "NITRO_API_CERT": cert, "NITRO_API_KEY": key,
 		"S3_BUCKET": "arn:aws:s3:eu-west-1:1:accesspoint/x", "S3_PREFIX": "a/b-", "S3_ALLOWED_BUCKETS": "one1, two2,",
 		"S3_STORAGE_CLASS": "STANDARD_IA", "S3_SSE": "aws:kms", "S3_SSE_KMS_KEY_ID": "key", "S3_PATH_STYLE": "true", "S3_CHECKSUM": "md5",
+		"S3_TAGS": "team=docs&kind=a%20b", "S3_ACL": "private", "S3_CACHE_CONTROL": "no-store", "S3_CONTENT_DISPOSITION": "attachment",
+		"S3_BUCKET_KEY_ENABLED": "true", "S3_EXPECTED_BUCKET_OWNER": "111122223333", "S3_PART_SIZE": "8MiB",
 		"WORKER_SUBJECT_PREFIX": "a.b", "WORKER_STREAM_REPLICAS": "3", "WORKER_POLLS": "1", "WORKER_TRANSFERS": "2",
 		"WORKER_POLL_RATE": "0.5", "WORKER_POLL_TIMEOUT": "45s", "WORKER_DOWNLOAD_STALL": "46s", "WORKER_BACKOFF_INITIAL": "10ms", "WORKER_BACKOFF_MAX": "20ms", "WORKER_BACKOFF_MULTIPLIER": "2",
 		"WORKER_JOB_DEADLINE": "2h", "WORKER_MAX_CRASHES": "7", "WORKER_MAX_RESULT_BYTES": "500MB",
@@ -115,6 +117,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		S3: config.S3{
 			Bucket: "arn:aws:s3:eu-west-1:1:accesspoint/x", Prefix: "a/b-", AllowedBuckets: []string{"one1", "two2"},
 			StorageClass: "STANDARD_IA", SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true, Checksum: "md5",
+			Tags: map[string]string{"team": "docs", "kind": "a b"}, ACL: "private", CacheControl: "no-store", ContentDisposition: "attachment",
+			BucketKeyEnabled: true, ExpectedBucketOwner: "111122223333", PartSize: 8 << 20,
 		},
 		Worker: config.Worker{
 			SubjectPrefix: "a.b", StreamReplicas: 3, Polls: 1, Transfers: 2, PollRate: 0.5, PollTimeout: 45 * time.Second, DownloadStall: 46 * time.Second,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/jobferry/jobferry/internal/broker"
+	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 	"github.com/jobferry/jobferry/internal/sink"
 )
@@ -46,6 +47,8 @@ var (
 	bucket        = checked(sink.CheckBucket)
 	keyPrefix     = checked(sink.CheckPrefix)
 	storageClass  = checked(sink.CheckStorageClass)
+	objectHeader  = checked(sink.CheckHeader)
+	tags          = parser[map[string]string]{"string", job.ParseTags}
 )
 
 func parseBool(raw string) (bool, error) {

@@ -69,6 +69,12 @@ func checkS3(c Config, report func(variable, want string)) {
 	if err := sink.CheckEncryption(c.S3.SSE, c.S3.SSEKMSKeyID); err != nil {
 		report("S3_SSE", err.Error())
 	}
+	if err := sink.CheckBucketKey(c.S3.BucketKeyEnabled, c.S3.SSE); err != nil {
+		report("S3_BUCKET_KEY_ENABLED", err.Error())
+	}
+	if err := sink.CheckPartSize(c.S3.PartSize, c.Worker.MaxResultBytes); err != nil {
+		report("S3_PART_SIZE", err.Error())
+	}
 }
 
 func checkWork(c Config, report func(variable, want string)) {

@@ -67,7 +67,7 @@ func s3Settings() []Setting {
 	in := func(name, help string, v value) Setting {
 		return Setting{Name: name, Help: help, Section: SectionS3, value: v}
 	}
-	style := in("S3_PATH_STYLE", "put the bucket into the path instead of the host name",
+	style := in("S3_PATH_STYLE", "put the bucket into the path instead of the host name; always so where the endpoint is an address or has a port",
 		into(func(c *Config) *bool { return &c.S3.PathStyle }, boolean))
 	style.Default = "false"
 	checksum := in("S3_CHECKSUM", "how the store checks what it is sent: auto finds out, trailer streams, md5 sends from memory",
@@ -82,6 +82,19 @@ func s3Settings() []Setting {
 		in("S3_SSE", "server-side encryption: AES256, aws:kms or aws:kms:dsse",
 			into(func(c *Config) *string { return &c.S3.SSE }, oneOf(sink.Encryptions()...))),
 		in("S3_SSE_KMS_KEY_ID", "key of the encryption with KMS", into(func(c *Config) *string { return &c.S3.SSEKMSKeyID }, text)),
+		in("S3_BUCKET_KEY_ENABLED", "one key of KMS for the bucket instead of a call of KMS an object",
+			into(func(c *Config) *bool { return &c.S3.BucketKeyEnabled }, boolean)),
+		in("S3_TAGS", "tags of the objects, as S3's header has them: team=docs&kind=result",
+			into(func(c *Config) *map[string]string { return &c.S3.Tags }, tags)),
+		in("S3_ACL", "access control list of the objects, private for example",
+			into(func(c *Config) *string { return &c.S3.ACL }, oneOf(sink.ACLs()...))),
+		in("S3_CACHE_CONTROL", "Cache-Control of the objects", into(func(c *Config) *string { return &c.S3.CacheControl }, objectHeader)),
+		in("S3_CONTENT_DISPOSITION", "Content-Disposition of the objects",
+			into(func(c *Config) *string { return &c.S3.ContentDisposition }, objectHeader)),
+		in("S3_EXPECTED_BUCKET_OWNER", "account that the buckets must belong to",
+			into(func(c *Config) *string { return &c.S3.ExpectedBucketOwner }, objectHeader)),
+		in("S3_PART_SIZE", "part size of multipart uploads; unset: 5MiB, or a 10,000th of WORKER_MAX_RESULT_BYTES where that is more",
+			into(func(c *Config) *int64 { return &c.S3.PartSize }, size)),
 		style,
 		checksum,
 	}

@@ -140,8 +140,8 @@ func waitsOut(err error) bool {
 const maxEventBytes = 256 << 10
 
 // maxSubmissionBytes is more than an event carries beside its objects: members of
-// fixed size, and the metadata, whose bytes JSON may write as six each.
-const maxSubmissionBytes = 16 << 10
+// fixed size, the metadata, whose bytes JSON may write as six each, and the tags.
+const maxSubmissionBytes = 32 << 10
 
 // spillToManifest moves the objects of a job of very many files into a manifest,
 // stored before the event, when the event would be too large with them.

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"cmp"
+
 	"github.com/jobferry/jobferry/internal/broker"
 	"github.com/jobferry/jobferry/internal/config"
 	"github.com/jobferry/jobferry/internal/consumer"
@@ -37,7 +39,7 @@ func consumerConfig(cfg config.Config) (consumer.Config, error) {
 		MaxCrashes:   cfg.Worker.MaxCrashes,
 		DrainTimeout: cfg.Worker.DrainTimeout,
 		Rules: job.Rules{
-			Bucket: cfg.S3.Bucket, AllowedBuckets: cfg.S3.AllowedBuckets, Deadline: cfg.Worker.JobDeadline,
+			Bucket: cfg.S3.Bucket, AllowedBuckets: cfg.S3.AllowedBuckets, Tags: cfg.S3.Tags, Deadline: cfg.Worker.JobDeadline,
 		},
 	}, nil
 }
@@ -78,5 +80,13 @@ func sinkConfig(cfg config.Config) sink.Config {
 		PathStyle:    cfg.S3.PathStyle,
 		Checksum:     sink.Mode(cfg.S3.Checksum),
 		Transfers:    cfg.Worker.Transfers,
+		PartSize:     cmp.Or(cfg.S3.PartSize, sink.PartSizeFor(cfg.Worker.MaxResultBytes)),
+
+		Tags:                cfg.S3.Tags,
+		ACL:                 cfg.S3.ACL,
+		CacheControl:        cfg.S3.CacheControl,
+		ContentDisposition:  cfg.S3.ContentDisposition,
+		BucketKeyEnabled:    cfg.S3.BucketKeyEnabled,
+		ExpectedBucketOwner: cfg.S3.ExpectedBucketOwner,
 	}
 }

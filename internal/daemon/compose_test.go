@@ -32,7 +32,8 @@ func everything() config.Config {
 		},
 		S3: config.S3{
 			Bucket: "results", Prefix: "prefix/", AllowedBuckets: []string{"other"}, StorageClass: "STANDARD_IA",
-			SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true, Checksum: "md5",
+			SSE: "aws:kms", SSEKMSKeyID: "key", PathStyle: true, Checksum: "md5", Tags: map[string]string{"team": "docs"}, ACL: "private",
+			CacheControl: "no-store", ContentDisposition: "attachment", BucketKeyEnabled: true, ExpectedBucketOwner: "111122223333", PartSize: 6 << 20,
 		},
 		Worker: config.Worker{
 			SubjectPrefix: "ferry", StreamReplicas: 3, Polls: 41, Transfers: 42, PollRate: 43, PollTimeout: 52 * time.Second, DownloadStall: 53 * time.Second,
@@ -78,15 +79,16 @@ func TestEverySettingReachesItsPackage(t *testing.T) {
 		Polls:  41, Transfers: 42, PollRate: 43,
 		Backoff:    retry.Policy{Initial: 44 * time.Second, Max: 45 * time.Second, Multiplier: 46},
 		MaxCrashes: 48, DrainTimeout: 51 * time.Second,
-		Rules: job.Rules{Bucket: "results", AllowedBuckets: []string{"other"}, Deadline: 47 * time.Hour},
+		Rules: job.Rules{Bucket: "results", AllowedBuckets: []string{"other"}, Tags: map[string]string{"team": "docs"}, Deadline: 47 * time.Hour},
 	}, settings)
 	require.Equal(t, []string{"Broker.AckWait", "Rules.AnyBucket"}, zeroMembers(reflect.ValueOf(settings), ""), "which only those who look, and tests, set")
 
 	require.Equal(t, sink.Config{
 		Bucket: "results", Prefix: "prefix/", StorageClass: "STANDARD_IA", SSE: "aws:kms", SSEKMSKeyID: "key",
-		PathStyle: true, Checksum: sink.ModeMD5, Transfers: 42,
+		PathStyle: true, Checksum: sink.ModeMD5, Transfers: 42, Tags: map[string]string{"team": "docs"}, ACL: "private",
+		CacheControl: "no-store", ContentDisposition: "attachment", BucketKeyEnabled: true, ExpectedBucketOwner: "111122223333", PartSize: 6 << 20,
 	}, sinkConfig(everything()))
-	require.Equal(t, []string{"PartSize"}, zeroMembers(reflect.ValueOf(sinkConfig(everything())), ""), "which has no setting")
+	require.Empty(t, zeroMembers(reflect.ValueOf(sinkConfig(everything())), ""))
 
 	api := fetchConfig(everything())
 	unset := zeroMembers(reflect.ValueOf(api), "")

@@ -69,6 +69,7 @@ type submission struct {
 
 	JobID    job.ID            `json:"jobID"`
 	Metadata map[string]string `json:"metadata,omitempty"`
+	Tags     map[string]string `json:"tags,omitempty"`
 }
 
 // Replay submits a settled job once more. Its event stays until the job is
@@ -103,7 +104,7 @@ func (f *Fleet) resubmission(event *Event) (*nats.Msg, error) {
 		return nil, err
 	}
 	msg := nats.NewMsg(f.subjects.SubmitJob(event.Data.JobID))
-	msg.Data, err = json.Marshal(submission{Destination: to, JobID: event.Data.JobID, Metadata: event.Data.Metadata})
+	msg.Data, err = json.Marshal(submission{Destination: to, JobID: event.Data.JobID, Metadata: event.Data.Metadata, Tags: event.Data.Tags})
 	msg.Header.Set(broker.HeaderReplaces, strconv.FormatUint(event.Sequence, 10))
 	if event.Traceparent != "" {
 		msg.Header.Set(broker.HeaderTraceparent, event.Traceparent)

@@ -63,6 +63,7 @@ type EventData struct {
 	Reason      string            `json:"reason,omitempty"`
 	Error       *Problem          `json:"error,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
 	SubmittedAt time.Time         `json:"submittedAt,omitzero"`
 	SettledAt   time.Time         `json:"settledAt"`
 	Polls       int               `json:"polls"`
@@ -75,7 +76,7 @@ type EventData struct {
 // Complete adds to the data of a job's event what is known of the job, and that it
 // is settled now.
 func Complete(j Job, data EventData) EventData {
-	data.JobID, data.Metadata, data.Polls = j.ID, j.Metadata, j.Polls
+	data.JobID, data.Metadata, data.Tags, data.Polls = j.ID, j.Metadata, j.Tags, j.Polls
 	data.SubmittedAt, data.SettledAt = j.SubmittedAt.UTC(), time.Now().UTC()
 	return data
 }

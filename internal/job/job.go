@@ -20,6 +20,7 @@ type Job struct {
 	Bucket      string            // empty: the worker's own bucket
 	Prefix      string            // put before the key; empty or ends as the producer wrote it
 	Metadata    map[string]string // becomes S3 user metadata, echoed in the event
+	Tags        map[string]string // of its objects, beside those of the settings; echoed in the event
 	SubmittedAt time.Time
 	Deadline    time.Time // looked at only after a readable answer that is not terminal
 
@@ -123,6 +124,7 @@ type document struct {
 	Bucket      string            `json:"bucket,omitempty"`
 	Prefix      string            `json:"prefix,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
 	SubmittedAt time.Time         `json:"submittedAt"`
 	Deadline    time.Time         `json:"deadline"`
 	Attempt     int               `json:"attempt"`
@@ -153,7 +155,7 @@ type document struct {
 func (j Job) Encode() ([]byte, error) {
 	body, err := json.Marshal(document{
 		Version: documentVersion, JobID: string(j.ID), Bucket: j.Bucket, Prefix: j.Prefix,
-		Metadata: j.Metadata, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
+		Metadata: j.Metadata, Tags: j.Tags, SubmittedAt: j.SubmittedAt.UTC(), Deadline: j.Deadline.UTC(),
 		Attempt: j.Attempt, Polls: j.Polls, Lost: j.Lost,
 		Transfers: j.Transfers, WrongLengths: j.WrongLengths, StoreFailures: j.StoreFailures, SlotWaits: j.SlotWaits,
 		Stalls: j.Stalls, Hung: j.Hung, FileHost: j.FileHost, FileList: j.FileList,
@@ -184,7 +186,7 @@ func Decode(body []byte, rules Rules) (Job, error) {
 		return Job{}, err
 	}
 	j := Job{
-		ID: id, Bucket: d.Bucket, Prefix: d.Prefix, Metadata: d.Metadata,
+		ID: id, Bucket: d.Bucket, Prefix: d.Prefix, Metadata: d.Metadata, Tags: d.Tags,
 		SubmittedAt: d.SubmittedAt, Deadline: d.Deadline,
 		Attempt: max(d.Attempt, 0), Polls: max(d.Polls, 0), Lost: max(d.Lost, 0),
 		Transfers: max(d.Transfers, 0), WrongLengths: max(d.WrongLengths, 0), StoreFailures: max(d.StoreFailures, 0),
@@ -203,6 +205,6 @@ func (j Job) MayHaveObjects() bool { return j.Transfers > 0 || j.Lost > 0 }
 
 // Clone returns a copy that shares nothing with j.
 func (j Job) Clone() Job {
-	j.Metadata = maps.Clone(j.Metadata)
+	j.Metadata, j.Tags = maps.Clone(j.Metadata), maps.Clone(j.Tags)
 	return j
 }

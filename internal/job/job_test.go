@@ -13,7 +13,7 @@ func TestTimerCarriesAllOfTheJob(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 23, 21, 0, 0, 123, time.UTC)
 	want := Job{
-		ID: "a", Bucket: "b", Prefix: "p/", Metadata: map[string]string{"k": "ü"}, SubmittedAt: at, Deadline: at.Add(time.Hour),
+		ID: "a", Bucket: "b", Prefix: "p/", Metadata: map[string]string{"k": "ü"}, Tags: map[string]string{"t": "ä"}, SubmittedAt: at, Deadline: at.Add(time.Hour),
 		Attempt: 1, Polls: 2, Lost: 3, Transfers: 4, WrongLengths: 5, StoreFailures: 6, SlotWaits: 7, Replaces: 8, Stalls: 12, Hung: true, FileHost: "files.test", FileList: "ab", LastError: LastError{"away", Streak{Count: 13, Since: at}},
 		Unanswered: Streak{Count: 9, Since: at}, Forbidden: Streak{Count: 10, Since: at}, NotReady: Streak{Count: 11, Since: at},
 		DoneSince: at.Add(time.Second), ReadyAt: at.Add(time.Minute),

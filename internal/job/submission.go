@@ -33,6 +33,8 @@ type Rules struct {
 	Bucket string
 	// AllowedBuckets are the others that a submission may name.
 	AllowedBuckets []string
+	// Tags are those of all objects; a submission may not name them.
+	Tags map[string]string
 	// AnyBucket lets a submission name any: for those who read it and store
 	// nothing.
 	AnyBucket bool
@@ -45,6 +47,7 @@ type submission struct {
 	Prefix   string            `json:"prefix"`
 	Bucket   string            `json:"bucket"`
 	Metadata map[string]string `json:"metadata"`
+	Tags     map[string]string `json:"tags"`
 	Deadline *time.Time        `json:"deadline"`
 }
 
@@ -79,13 +82,13 @@ func parseObject(body []byte, submittedAt time.Time, rules Rules) (Job, error) {
 		return Job{}, err
 	}
 	j := Job{
-		ID: id, Prefix: s.Prefix, Bucket: s.Bucket, Metadata: s.Metadata,
+		ID: id, Prefix: s.Prefix, Bucket: s.Bucket, Metadata: s.Metadata, Tags: s.Tags,
 		SubmittedAt: submittedAt, Deadline: submittedAt.Add(rules.Deadline),
 	}
 	if s.Deadline != nil {
 		j.Deadline = *s.Deadline
 	}
-	if err := errors.Join(checkForm(j), rules.checkBucket(j.Bucket)); err != nil {
+	if err := errors.Join(checkForm(j), rules.checkBucket(j.Bucket), rules.checkTags(j.Tags)); err != nil {
 		return Job{ID: id}, err
 	}
 	return j, nil
@@ -104,7 +107,7 @@ func readableID(s *string) ID {
 
 // checkForm applies the rules that no setting changes, the ID's aside.
 func checkForm(j Job) error {
-	return errors.Join(checkPrefix(j.Prefix), checkMetadata(j.Metadata), checkTime("deadline", j.Deadline),
+	return errors.Join(checkPrefix(j.Prefix), checkMetadata(j.Metadata), CheckTags(j.Tags), checkTime("deadline", j.Deadline),
 		checkTime("time of submission", j.SubmittedAt), checkTime("time of the result", j.ReadyAt))
 }
 

@@ -27,18 +27,17 @@ func (s *Store) Probe(ctx context.Context) error {
 		err = s.classify(opHeadBucket, where, err)
 	}
 	if statusOf(err) == http.StatusForbidden || err == nil && s.refused.Load() {
-		err = s.tryUpload(ctx, where.bucket)
+		err = s.tryUpload(ctx, s.tryAttributes(where.bucket))
 	}
 	return s.endedBy(ctx, err)
 }
 
 // tryUpload begins an upload as a result is stored, and aborts it.
-func (s *Store) tryUpload(ctx context.Context, bucket string) error {
-	a := s.tryAttributes(bucket)
+func (s *Store) tryUpload(ctx context.Context, a attributes) error {
 	if s.cfg.Checksum != ModeAuto {
 		return s.tryMode(ctx, a, s.cfg.Checksum)
 	}
-	s.modes.forget(bucket)
+	s.modes.forget(a.bucket)
 	_, err := s.mode(ctx, a)
 	return err
 }

@@ -18,6 +18,8 @@ import (
 // at the time, for that upload would be aborted too. An upload that is gone
 // already is fine. All uploads are tried; the errors are those of Put.
 //
+// A store that refuses to list them, or cannot, is no error: it is logged once a bucket.
+//
 // Work on the job may go on after an error: what is left costs storage until
 // the bucket's lifecycle rules see to it, and harms nothing.
 func (s *Store) AbortUploads(ctx context.Context, j job.Job) error {
@@ -44,7 +46,12 @@ func (s *Store) abortUnder(ctx context.Context, where location) error {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return s.endedBy(ctx, errors.Join(append(problems, s.classify(opList, where, err))...))
+			err = s.classify(opList, where, err)
+			if isAnswer(err) && job.ClassOf(err) == job.ClassUnavailable {
+				s.warnOfListing(where.bucket, err)
+				return errors.Join(problems...)
+			}
+			return s.endedBy(ctx, errors.Join(append(problems, err)...))
 		}
 		for _, listed := range page.Uploads {
 			upload := location{where.bucket, aws.ToString(listed.Key)}
@@ -54,6 +61,16 @@ func (s *Store) abortUnder(ctx context.Context, where location) error {
 		}
 	}
 	return s.endedBy(ctx, errors.Join(problems...))
+}
+
+// warnOfListing says once that a bucket's uploads cannot be listed: another try would
+// be refused likewise.
+func (s *Store) warnOfListing(bucket string, err error) {
+	if _, said := s.unlisted.LoadOrStore(bucket, true); said {
+		return
+	}
+	s.log.Warn("uploads of lost workers are left in the bucket; give the worker s3:ListBucketMultipartUploads, or the bucket a lifecycle rule",
+		zap.String("bucket", bucket), zap.Error(err))
 }
 
 // endedBy puts the cause of ctx, if it has ended, in the place of an error.

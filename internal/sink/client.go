@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,7 @@ type Store struct {
 	buffers   *buffers
 	modes     modes       // of the buckets
 	refused   atomic.Bool // the last object
+	unlisted  sync.Map    // of the buckets whose uploads cannot be listed
 	metrics   *metrics
 	log       *zap.Logger
 }
@@ -115,13 +117,16 @@ func (s *Store) Close() {
 
 func options(cfg Config, m *metrics) func(*s3.Options) {
 	return func(o *s3.Options) {
-		o.UsePathStyle = cfg.PathStyle
+		o.UsePathStyle = cfg.PathStyle || s3client.NeedsPathStyle(aws.ToString(o.BaseEndpoint))
 		// Checksums are our own: see package s3client.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		o.ClientLogMode = 0
 		o.EndpointResolverV2 = s3client.NewEndpointCache(o.EndpointResolverV2)
-		o.APIOptions = append(o.APIOptions, m.observe)
+		o.APIOptions = append(o.APIOptions, m.observe, s3client.UnsignedAcceptEncoding)
+		if cfg.ExpectedBucketOwner != "" {
+			o.APIOptions = append(o.APIOptions, s3client.ExpectedBucketOwner(cfg.ExpectedBucketOwner))
+		}
 		o.Credentials = namedCredentials{o.Credentials}
 	}
 }

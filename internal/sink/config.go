@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/jobferry/jobferry/internal/job"
 )
 
 // The limits of S3 that shape an upload.
@@ -43,7 +45,18 @@ var (
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 	bucketName   = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]{2,254}|arn:[A-Za-z0-9._:/-]+)$`)
 	storageClass = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	// headerText is what a header may have without being encoded.
+	headerText = regexp.MustCompile(`^[\x20-\x7E]{0,1000}$`)
 )
+
+// ACLs are the words of S3 for who may do what with an object.
+func ACLs() []string {
+	words := make([]string, 0, len(types.ObjectCannedACL("").Values()))
+	for _, acl := range types.ObjectCannedACL("").Values() {
+		words = append(words, string(acl))
+	}
+	return words
+}
 
 // Config is what the worker's settings say about the store. Region,
 // credentials and endpoint are not here: they are the AWS SDK's own chain.
@@ -56,17 +69,29 @@ type Config struct {
 	// means the bucket's own defaults. A store may have storage classes of its
 	// own, so any name is taken.
 	StorageClass, SSE, SSEKMSKeyID string
+	// Tags, ACL, CacheControl and ContentDisposition are of every object, as S3's own
+	// headers have them. An object has the tags of its submission besides.
+	Tags                                  map[string]string
+	ACL, CacheControl, ContentDisposition string
+	// BucketKeyEnabled has S3 use a key of the bucket instead of one call of KMS an
+	// object.
+	BucketKeyEnabled bool
+	// ExpectedBucketOwner is the account that every bucket has to belong to; any, if
+	// it is empty.
+	ExpectedBucketOwner string
 	// Checksum is how the store is made to check what it is sent (S3_CHECKSUM).
 	// Default ModeAuto.
 	Checksum Mode
-	// PathStyle puts the bucket into the path instead of the host name.
+	// PathStyle puts the bucket into the path instead of the host name. It is so
+	// without being set where the endpoint is an address or has a port.
 	PathStyle bool
 	// Transfers is how many uploads run at once: connections to keep, and
 	// buffers for uploads of unknown length. Default 16.
 	Transfers int
 	// PartSize is the size in bytes of the parts of a multipart upload, and of
-	// the buffer that each upload of unknown length has. Default and minimum
-	// 5 MiB, which is S3's own.
+	// the buffer that each upload of unknown length has. All parts of an upload but
+	// the last have it, as some stores want them equal. Default and minimum 5 MiB,
+	// which is S3's own.
 	PartSize int64
 }
 
@@ -92,7 +117,13 @@ func (c Config) Validate() error {
 		named("S3_PREFIX", CheckPrefix(c.Prefix)),
 		named("S3_STORAGE_CLASS", CheckStorageClass(c.StorageClass)),
 		named("S3_SSE", CheckEncryption(c.SSE, c.SSEKMSKeyID)),
-		named("S3_CHECKSUM", checkMode(c.Checksum)),
+		named("S3_CHECKSUM", checkWord(string(c.Checksum), Modes())),
+		named("S3_TAGS", job.CheckTags(c.Tags)),
+		named("S3_ACL", checkWord(c.ACL, append(ACLs(), ""))),
+		named("S3_CACHE_CONTROL", CheckHeader(c.CacheControl)),
+		named("S3_CONTENT_DISPOSITION", CheckHeader(c.ContentDisposition)),
+		named("S3_EXPECTED_BUCKET_OWNER", CheckHeader(c.ExpectedBucketOwner)),
+		named("S3_BUCKET_KEY_ENABLED", CheckBucketKey(c.BucketKeyEnabled, c.SSE)),
 		c.checkSizes(),
 	)
 }
@@ -151,11 +182,45 @@ func CheckEncryption(sse, kmsKeyID string) error {
 	return nil
 }
 
-func checkMode(mode Mode) error {
-	if slices.Contains(Modes(), string(mode)) {
+func checkWord(word string, words []string) error {
+	if slices.Contains(words, word) {
 		return nil
 	}
-	return fmt.Errorf("must be one of %v", Modes())
+	return fmt.Errorf("must be one of %v", words)
+}
+
+// CheckHeader says what a header of an object must be.
+func CheckHeader(text string) error {
+	if headerText.MatchString(text) {
+		return nil
+	}
+	return errors.New("must be printable ASCII, 1,000 bytes at most")
+}
+
+// CheckBucketKey says which encryption uses a bucket's key.
+func CheckBucketKey(enabled bool, sse string) error {
+	if enabled && sse != "" && sse != string(types.ServerSideEncryptionAwsKms) {
+		return fmt.Errorf("must be false, because S3_SSE is %s: only %s has bucket keys", sse, types.ServerSideEncryptionAwsKms)
+	}
+	return nil
+}
+
+// PartSizeFor is the smallest part size in bytes with which a result of that size has no more
+// parts than S3 takes.
+func PartSizeFor(result int64) int64 { return partSize(result, minPartSize) }
+
+// CheckPartSize says what the part size must be for results of that size, both in
+// bytes. 0 stands for the default.
+func CheckPartSize(size, result int64) error {
+	switch {
+	case size == 0:
+		return nil
+	case size < minPartSize || size > maxPartSize:
+		return fmt.Errorf("must be between %d and %d bytes", minPartSize, maxPartSize)
+	case size < PartSizeFor(result):
+		return fmt.Errorf("must be %d bytes or more: S3 takes %d parts at most, and WORKER_MAX_RESULT_BYTES is %d", PartSizeFor(result), maxParts, result)
+	}
+	return nil
 }
 
 func (c Config) checkSizes() error {

@@ -1,8 +1,10 @@
 package sink
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,6 +26,7 @@ type requestError struct {
 	code      string // S3's, empty when there was no answer
 	status    int    // HTTP's, 0 when there was no answer
 	detail    string
+	settings  string // of ours that a refusal may be due to, empty when there are none
 	err       error
 }
 
@@ -47,6 +50,7 @@ func (e *credentialsError) Unwrap() error { return e.err }
 // classify turns an error of the SDK into what it means for the job.
 func (s *Store) classify(operation string, where location, err error) error {
 	e := describe(operation, where, err)
+	e.settings = s.cfg.refusable(operation)
 	switch e.scope() {
 	case scopeObject:
 		return &job.Error{Class: job.ClassPermanent, By: job.Store, Reason: job.ReasonStoreRejected, Err: e}
@@ -64,6 +68,25 @@ func (s *Store) classify(operation string, where location, err error) error {
 	}
 }
 
+// refusable names the settings, beside the permission itself, that a store may refuse
+// an operation for.
+func (c Config) refusable(operation string) string {
+	var text string
+	if c.ExpectedBucketOwner != "" {
+		text += ", which must belong to S3_EXPECTED_BUCKET_OWNER"
+	}
+	if operation != opPutObject && operation != opCreate {
+		return text
+	}
+	if len(c.Tags) > 0 {
+		text += ", and s3:PutObjectTagging for S3_TAGS"
+	}
+	if c.ACL != "" {
+		text += ", and s3:PutObjectAcl for S3_ACL"
+	}
+	return text
+}
+
 // describe takes from an error of the SDK what may be said of it.
 func describe(operation string, where location, err error) *requestError {
 	e := &requestError{operation: operation, where: where, err: err}
@@ -73,7 +96,7 @@ func describe(operation string, where location, err error) *requestError {
 	if api := smithy.APIError(nil); errors.As(err, &api) && e.status != 0 {
 		e.code, e.detail = api.ErrorCode(), api.ErrorMessage()
 	} else {
-		e.detail = plain(err)
+		e.detail = plain(err, where)
 	}
 	e.detail = strings.ToValidUTF8(e.detail[:min(len(e.detail), maxDetail)], "")
 	return e
@@ -81,7 +104,10 @@ func describe(operation string, where location, err error) *requestError {
 
 // plain is the text of an error without the SDK's and net/http's envelopes,
 // the latter of which names the whole URL.
-func plain(err error) string {
+func plain(err error, where location) string {
+	if hint := hostHint(err, where); hint != "" {
+		return hint
+	}
 	if transport := (*url.Error)(nil); errors.As(err, &transport) {
 		return transport.Err.Error()
 	}
@@ -89,6 +115,21 @@ func plain(err error) string {
 		return operation.Err.Error()
 	}
 	return err.Error()
+}
+
+// hostHint is about a host name that the bucket stands before, of a store that has no
+// such names.
+func hostHint(err error, where location) string {
+	host := ""
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
+		host = lookup.Name
+	} else if wrong, ok := errors.AsType[x509.HostnameError](err); ok {
+		host = wrong.Host
+	}
+	if where.bucket == "" || !strings.HasPrefix(host, where.bucket+".") {
+		return ""
+	}
+	return fmt.Sprintf("the store cannot be reached as %s; set S3_PATH_STYLE=true, if it has buckets in the path", host)
 }
 
 // isAnswer reports whether the store, or who stands before it, has said no to what was
@@ -253,12 +294,12 @@ func (e *requestError) bucketHint() string {
 		if !ok {
 			permission = "s3:" + e.operation
 		}
-		return fmt.Sprintf("the worker needs the permission %s on bucket %q", permission, e.where.bucket)
+		return fmt.Sprintf("the worker needs the permission %s on bucket %q%s", permission, e.where.bucket, e.settings)
 	case http.StatusNotFound:
 		return hints[codeNoSuchBucket]
 	case http.StatusMovedPermanently:
 		return hints["PermanentRedirect"]
 	default:
-		return fmt.Sprintf("check the settings of bucket %q, S3_SSE, S3_SSE_KMS_KEY_ID, S3_STORAGE_CLASS and S3_CHECKSUM, and what stands before the store", e.where.bucket)
+		return fmt.Sprintf("check the settings of bucket %q, S3_SSE, S3_SSE_KMS_KEY_ID, S3_STORAGE_CLASS, S3_TAGS, S3_ACL and S3_CHECKSUM, and what stands before the store", e.where.bucket)
 	}
 }

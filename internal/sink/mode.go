@@ -42,6 +42,9 @@ type modes struct {
 
 	mu    sync.Mutex
 	found map[string]Mode
+	// noTrailer are the stores that took a trailer in a try and not with an object,
+	// and why.
+	noTrailer map[string]error
 }
 
 // get returns what is known of a bucket, or nothing.
@@ -55,7 +58,7 @@ func (m *modes) set(bucket string, mode Mode) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.found == nil {
-		m.found = map[string]Mode{}
+		m.found, m.noTrailer = map[string]Mode{}, map[string]error{}
 	}
 	m.found[bucket] = mode
 }
@@ -65,6 +68,28 @@ func (m *modes) forget(bucket string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.found, bucket)
+}
+
+// failed notes that the store has refused an object, or not checked it. One whose word
+// for a trailer was missing, or that may have disliked it, is not tried with one the next
+// time: it might take that and refuse the object again.
+func (m *modes) failed(bucket string, why error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.found[bucket] == ModeTrailer && (errors.Is(why, errUnchecked) || job.AsError(why).Class == job.ClassForbidden) {
+		m.noTrailer[bucket] = why
+	}
+	delete(m.found, bucket)
+}
+
+// trailerRefused says why a bucket's store is not to be tried with a trailer, if it is
+// not. Said once: what is found without one may be wrong too.
+func (m *modes) trailerRefused(bucket string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	why := m.noTrailer[bucket]
+	delete(m.noTrailer, bucket)
+	return why
 }
 
 // mode returns how an object is sent to its bucket. It is found out once, and callers
@@ -113,7 +138,10 @@ func (s *Store) findMode(caller context.Context, a attributes) (Mode, error) {
 	ctx, cancel := context.WithTimeout(caller, findLimit)
 	defer cancel()
 	mode := ModeTrailer
-	why := s.tryMode(ctx, a, mode)
+	why := s.modes.trailerRefused(a.bucket)
+	if why == nil {
+		why = s.tryMode(ctx, a, mode)
+	}
 	err := why
 	if isAnswer(why) || errors.Is(why, errUnchecked) {
 		mode = ModeMD5

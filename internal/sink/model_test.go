@@ -102,7 +102,9 @@ func (m *model) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		m.uploads[id] = map[int][]byte{}
 		_, _ = fmt.Fprintf(w, `<InitiateMultipartUploadResult><UploadId>%s</UploadId></InitiateMultipartUploadResult>`, id)
 	case opUploadPart:
-		if body, ok := m.receive(w, r); ok {
+		if body, ok := m.receive(w, r); ok && m.uploads[id] == nil {
+			answerError(w, http.StatusNotFound, codeNoSuchUpload, "It is gone.")
+		} else if ok {
 			number, _ := strconv.Atoi(r.URL.Query().Get("partNumber"))
 			m.uploads[id][number] = body
 		}

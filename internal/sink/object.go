@@ -1,6 +1,8 @@
 package sink
 
 import (
+	"maps"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -47,6 +49,11 @@ type attributes struct {
 	storageClass types.StorageClass
 	sse          types.ServerSideEncryption
 	kmsKeyID     *string
+	bucketKey    *bool
+	tags         *string
+	acl          types.ObjectCannedACL
+	cacheControl *string
+	disposition  *string
 }
 
 func (s *Store) attributes(j job.Job, name string, what job.Description) attributes {
@@ -54,6 +61,7 @@ func (s *Store) attributes(j job.Job, name string, what job.Description) attribu
 	a.location = s.locate(j, name, what)
 	a.contentType = mediatype.Stored(what.ContentType())
 	a.metadata = j.UserMetadata()
+	a.tags = s.tags(j)
 	return a
 }
 
@@ -63,13 +71,28 @@ func (s *Store) settings() attributes {
 		storageClass: types.StorageClass(s.cfg.StorageClass),
 		sse:          types.ServerSideEncryption(s.cfg.SSE),
 		kmsKeyID:     optional(s.cfg.SSEKMSKeyID),
+		bucketKey:    optional(s.cfg.BucketKeyEnabled),
+		tags:         optional(job.TagsHeader(s.cfg.Tags)),
+		acl:          types.ObjectCannedACL(s.cfg.ACL),
+		cacheControl: optional(s.cfg.CacheControl),
+		disposition:  optional(s.cfg.ContentDisposition),
 	}
+}
+
+// tags are those of the job's objects. Those of the settings count where both name one:
+// they may have changed since the job was taken.
+func (s *Store) tags(j job.Job) *string {
+	tags := make(map[string]string, len(j.Tags)+len(s.cfg.Tags))
+	maps.Copy(tags, j.Tags)
+	maps.Copy(tags, s.cfg.Tags)
+	return optional(job.TagsHeader(tags))
 }
 
 func (a attributes) putInput() *s3.PutObjectInput {
 	return &s3.PutObjectInput{
 		Bucket: &a.bucket, Key: &a.key, ContentType: &a.contentType, ContentEncoding: a.encoding, Metadata: a.metadata,
-		StorageClass: a.storageClass, ServerSideEncryption: a.sse, SSEKMSKeyId: a.kmsKeyID,
+		StorageClass: a.storageClass, ServerSideEncryption: a.sse, SSEKMSKeyId: a.kmsKeyID, BucketKeyEnabled: a.bucketKey,
+		Tagging: a.tags, ACL: a.acl, CacheControl: a.cacheControl, ContentDisposition: a.disposition,
 	}
 }
 
@@ -79,7 +102,8 @@ func (a attributes) putInput() *s3.PutObjectInput {
 func (a attributes) createInput(mode Mode) *s3.CreateMultipartUploadInput {
 	input := &s3.CreateMultipartUploadInput{
 		Bucket: &a.bucket, Key: &a.key, ContentType: &a.contentType, ContentEncoding: a.encoding, Metadata: a.metadata,
-		StorageClass: a.storageClass, ServerSideEncryption: a.sse, SSEKMSKeyId: a.kmsKeyID,
+		StorageClass: a.storageClass, ServerSideEncryption: a.sse, SSEKMSKeyId: a.kmsKeyID, BucketKeyEnabled: a.bucketKey,
+		Tagging: a.tags, ACL: a.acl, CacheControl: a.cacheControl, ContentDisposition: a.disposition,
 	}
 	if mode == ModeTrailer {
 		input.ChecksumAlgorithm, input.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
@@ -95,9 +119,10 @@ func (a attributes) object(size int64, etag *string, checksum string) job.Object
 	}
 }
 
-func optional(s string) *string {
-	if s == "" {
+// optional is nil for a value that is not set.
+func optional[T comparable](value T) *T {
+	if value == *new(T) {
 		return nil
 	}
-	return &s
+	return &value
 }

@@ -43,6 +43,9 @@ func (s *Store) Put(ctx context.Context, j job.Job, name string, src job.Source)
 	if err == nil {
 		return object, nil
 	}
+	if len(j.Tags) > 0 && isAnswer(err) && job.AsError(err).Class != job.ClassPermanent {
+		err = s.blameTags(ctx, a, err)
+	}
 	switch cause := context.Cause(ctx); {
 	case cause != nil:
 		err = fmt.Errorf("store %s: %w", a.location, cause)
@@ -66,13 +69,26 @@ func (s *Store) store(ctx context.Context, a attributes, st *stream) (job.Object
 		object, err = s.putBuffered(ctx, a, mode, st)
 	}
 	if isAnswer(err) || errors.Is(err, errUnchecked) {
-		s.modes.forget(a.bucket)
+		s.modes.failed(a.bucket, err)
 		s.refused.Store(true)
 	}
 	if err == nil {
 		s.refused.Store(false)
 	}
 	return object, err
+}
+
+// blameTags finds out whether it is for the tags of the submission that the store has
+// refused an object. Whoever submits must not hold up the jobs of others with them.
+func (s *Store) blameTags(ctx context.Context, a attributes, refusal error) error {
+	a.tags = s.settings().tags
+	if err := s.tryUpload(ctx, a); err != nil {
+		return refusal
+	}
+	return &job.Error{
+		Class: job.ClassPermanent, By: job.Store, Reason: job.ReasonStoreRejected,
+		Err: fmt.Errorf("%w; without the tags of the submission the store takes it, so the worker may need the permission s3:PutObjectTagging", refusal),
+	}
 }
 
 // putStream sends a source of known size in a single request.

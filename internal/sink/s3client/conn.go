@@ -4,14 +4,15 @@
 package s3client
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
 
-// stallTimeout is how long a single write may wait for the store to take
-// bytes.
+// stallTimeout is how long a write may wait for the store to take any byte.
 const stallTimeout = 60 * time.Second
 
 // A body goes into a plain connection in pieces of largePiece bytes, or as
@@ -29,10 +30,16 @@ type Conn struct{ net.Conn }
 
 // Write implements the interface.
 func (c Conn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
-		return 0, err
+	for written := 0; ; {
+		if err := c.SetWriteDeadline(time.Now().Add(stallTimeout)); err != nil {
+			return written, err
+		}
+		n, err := c.Conn.Write(p[written:])
+		written += n
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return written, err
+		}
 	}
-	return c.Conn.Write(p)
 }
 
 // ReadFrom implements io.ReaderFrom, which the transport copies bodies with.

@@ -2,6 +2,9 @@ package s3client
 
 import (
 	"context"
+	"net"
+	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +17,17 @@ import (
 // maxEndpoints is how many endpoints are remembered. A worker has few buckets,
 // though submissions may name any that it allows.
 const maxEndpoints = 256
+
+// NeedsPathStyle reports whether a store at this endpoint cannot be reached by a host
+// name that begins with the bucket: there is none before an address, hardly ever one
+// before a name without dots, and a port is a sign of a store that is not AWS.
+func NeedsPathStyle(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	return u.Port() != "" || net.ParseIP(u.Hostname()) != nil || !strings.Contains(u.Hostname(), ".")
+}
 
 // EndpointCache remembers the endpoint of each bucket. The SDK finds it out twice
 // for every request, by rules that need neither the key nor the network; that took
