@@ -11,7 +11,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/jobferry/jobferry/internal/broker"
-	"github.com/jobferry/jobferry/internal/job"
 	"github.com/jobferry/jobferry/internal/secret"
 	"github.com/jobferry/jobferry/internal/sink"
 )
@@ -48,7 +47,7 @@ var (
 	keyPrefix     = checked(sink.CheckPrefix)
 	storageClass  = checked(sink.CheckStorageClass)
 	objectHeader  = checked(sink.CheckHeader)
-	tags          = parser[map[string]string]{"string", job.ParseTags}
+	tags          = parser[map[string]string]{"string", sink.ParseTags}
 )
 
 func parseBool(raw string) (bool, error) {

@@ -28,6 +28,8 @@ func TestConfigValidate(t *testing.T) {
 		"storage class":   {Config{Bucket: "bucket", StorageClass: "two words"}, []string{"S3_STORAGE_CLASS must be one word"}},
 		"encryption":      {Config{Bucket: "bucket", SSE: "rot13"}, []string{"S3_SSE must be one of", "AES256"}},
 		"key without KMS": {Config{Bucket: "bucket", SSE: "AES256", SSEKMSKeyID: "k"}, []string{"S3_SSE_KMS_KEY_ID", "aws:kms"}},
+		"tags":            {Config{Bucket: "bucket", Tags: map[string]string{"a&b": ""}}, []string{"S3_TAGS"}},
+		"bucket key":      {Config{Bucket: "bucket", SSE: "AES256", BucketKeyEnabled: true}, []string{"S3_BUCKET_KEY_ENABLED must be false"}},
 		"sizes":           {Config{Bucket: "bucket", Transfers: -1, PartSize: 1}, []string{"WORKER_TRANSFERS is -1", "part size is 1 "}},
 		"everything": {
 			Config{Prefix: "/", StorageClass: "-/", SSE: "x", PartSize: -1},
@@ -52,6 +54,17 @@ func TestConfigDefaults(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Bucket: "bucket"}.withDefaults()
 	require.Equal(t, Config{Bucket: "bucket", Checksum: ModeAuto, Transfers: 16, PartSize: 5 << 20}, cfg)
+}
+
+// TestPartsForTheLargestResult are as small as S3's limit of their number lets them be.
+func TestPartsForTheLargestResult(t *testing.T) {
+	t.Parallel()
+	require.EqualValues(t, 5<<20, PartSizeFor(5<<30))
+	require.EqualValues(t, 10_737_419, PartSizeFor(100<<30))
+	require.NoError(t, CheckPartSize(0, 100<<30), "the default")
+	require.NoError(t, CheckPartSize(8<<20, 5<<30))
+	require.ErrorContains(t, CheckPartSize(8<<20, 100<<30), "must be 10737419 bytes or more: S3 takes 10000 parts at most")
+	require.ErrorContains(t, CheckPartSize(6<<30, 5<<30), "must be between")
 }
 
 // TestTheLongestKeyFits is why a prefix has a limit.

@@ -33,6 +33,7 @@ func models() map[string]struct {
 		"knows everything": {func() *model { return &model{} }, ModeTrailer},
 		"MinIO":            {func() *model { return &model{maxChunk: 16 << 20} }, ModeTrailer},
 		"small chunks":     {func() *model { return &model{maxChunk: 1 << 20} }, ModeTrailer},
+		"206":              {func() *model { return &model{status: http.StatusPartialContent} }, ModeTrailer},
 		"composite":        {func() *model { return &model{composite: true} }, ModeTrailer},
 		"gofakes3":         {func() *model { return &model{trailers: storedAsSent, silent: true} }, ModeMD5},
 		"says nothing":     {func() *model { return &model{silent: true} }, ModeMD5},
@@ -126,6 +127,23 @@ func TestAStoreThatBecomesAnother(t *testing.T) {
 			require.Equal(t, ModeMD5, store.modes.get(testBucket))
 		})
 	}
+}
+
+// TestAStoreThatChecksPartsAlone is found to take trailers, and says nothing of an object
+// with one. The next try goes without.
+func TestAStoreThatChecksPartsAlone(t *testing.T) {
+	t.Parallel()
+	m := &model{silentPuts: true}
+	store := openStore(t, Config{Checksum: ModeAuto}, m.start(t))
+	put := func() error {
+		_, err := store.Put(t.Context(), newJob(t), "result", pdf(pattern(100_000), 100_000))
+		return err
+	}
+	err := put()
+	require.ErrorIs(t, err, errUnchecked)
+	require.NoError(t, put())
+	require.NoError(t, put())
+	require.Equal(t, ModeMD5, store.modes.get(testBucket))
 }
 
 // TestAStoreThatChecksNothingIsNotUsed.

@@ -40,6 +40,9 @@ type model struct {
 	noTrailers  *refusal // of a body with a trailer
 	noChecksums *refusal // of every header that names a checksum of the newer kind
 	silent      bool     // it returns no checksum
+	silentPuts  bool     // it returns one for parts alone
+	status      int      // of what it takes; 200 when 0
+	refusedTag  string   // that no object may have
 	composite   bool     // a completed upload has a checksum of checksums
 	ignoresMD5  bool
 	maxChunk    int64 // of a body with a trailer; 0 for no limit
@@ -56,6 +59,7 @@ func (m *model) become(other *model) {
 	defer m.mu.Unlock()
 	m.trailers, m.noTrailers, m.noChecksums = other.trailers, other.noTrailers, other.noChecksums
 	m.silent, m.composite, m.ignoresMD5, m.maxChunk = other.silent, other.composite, other.ignoresMD5, other.maxChunk
+	m.silentPuts, m.status, m.refusedTag = other.silentPuts, other.status, other.refusedTag
 }
 
 func (m *model) start(t *testing.T) aws.Config {
@@ -119,6 +123,9 @@ func (m *model) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *model) refusalOf(r *http.Request) *refusal {
+	if m.refusedTag != "" && strings.Contains(r.Header.Get("X-Amz-Tagging"), m.refusedTag) {
+		return &refusal{http.StatusForbidden, "AccessDenied"}
+	}
 	if m.noTrailers != nil && r.Header.Get("X-Amz-Trailer") != "" {
 		return m.noTrailers
 	}
@@ -157,10 +164,13 @@ func (m *model) receive(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 		answerError(w, http.StatusBadRequest, "XAmzContentChecksumMismatch", "The checksum does not fit.")
 		return nil, false
 	}
-	if sum != "" && !m.silent {
+	if sum != "" && !m.silent && (!m.silentPuts || operationOf(r) != opPutObject) {
 		w.Header().Set("X-Amz-Checksum-Crc64nvme", sum)
 	}
 	w.Header().Set("ETag", `"`+hex.EncodeToString(own[:])+`"`)
+	if m.status != 0 {
+		w.WriteHeader(m.status)
+	}
 	return body, true
 }
 

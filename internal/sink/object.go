@@ -72,7 +72,7 @@ func (s *Store) settings() attributes {
 		sse:          types.ServerSideEncryption(s.cfg.SSE),
 		kmsKeyID:     optional(s.cfg.SSEKMSKeyID),
 		bucketKey:    optional(s.cfg.BucketKeyEnabled),
-		tags:         optional(job.TagsHeader(s.cfg.Tags)),
+		tags:         optional(tagsHeader(s.cfg.Tags)),
 		acl:          types.ObjectCannedACL(s.cfg.ACL),
 		cacheControl: optional(s.cfg.CacheControl),
 		disposition:  optional(s.cfg.ContentDisposition),
@@ -85,7 +85,7 @@ func (s *Store) tags(j job.Job) *string {
 	tags := make(map[string]string, len(j.Tags)+len(s.cfg.Tags))
 	maps.Copy(tags, j.Tags)
 	maps.Copy(tags, s.cfg.Tags)
-	return optional(job.TagsHeader(tags))
+	return optional(tagsHeader(tags))
 }
 
 func (a attributes) putInput() *s3.PutObjectInput {

@@ -46,6 +46,32 @@ func TestWatchedConnIsPatientWithASlowPeer(t *testing.T) {
 	})
 }
 
+// TestWatchedConnCountsEachByte of a single write: a peer that takes some in every
+// minute has not stopped.
+func TestWatchedConnCountsEachByte(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		got := make(chan string, 1)
+		go func() {
+			var all []byte
+			for range 3 {
+				<-time.After(stallTimeout - time.Second)
+				one := make([]byte, 1)
+				_, _ = far.Read(one)
+				all = append(all, one...)
+			}
+			_ = far.Close()
+			got <- string(all)
+		}()
+		n, err := Conn{near}.Write([]byte("slow"))
+		require.Equal(t, 3, n)
+		require.ErrorIs(t, err, io.ErrClosedPipe)
+		require.Equal(t, "slo", <-got)
+	})
+}
+
 // TestWatchedConnCopiesBodies of any size, and gives up on a peer that takes
 // only the beginning of one.
 func TestWatchedConnCopiesBodies(t *testing.T) {
