@@ -34,8 +34,8 @@ func (s *Store) Probe(ctx context.Context) error {
 
 // tryUpload begins an upload as a result is stored, and aborts it.
 func (s *Store) tryUpload(ctx context.Context, a attributes) error {
-	if s.cfg.Checksum != ModeAuto {
-		return s.tryMode(ctx, a, s.cfg.Checksum)
+	if s.cfg.Checksum == ModeMD5 {
+		return s.tryMode(ctx, a, ModeMD5)
 	}
 	s.modes.forget(a.bucket)
 	_, err := s.mode(ctx, a)

@@ -92,12 +92,12 @@ func TestErrorsOfTheStore(t *testing.T) {
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("%d %s", c.status, c.code), func(t *testing.T) {
 			t.Parallel()
-			store := openStore(t, Config{}, fakeS3(t, func(w http.ResponseWriter, r *http.Request) {
+			config := fakeS3(t, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				answerError(w, c.status, c.code, "the store's own words")
-			}))
+			})
 			for bucket, want := range map[string]meaning{"": c.own, testBucket: c.own, elsewhere: c.otherwise} {
-				j := newJob(t)
+				store, j := openStore(t, Config{}, config), newJob(t)
 				j.Bucket = bucket
 				_, err := store.Put(t.Context(), j, "result", pdf(pattern(10), 10))
 				require.Equal(t, want, meaningOf(err), "%v", err)

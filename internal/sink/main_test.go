@@ -101,11 +101,17 @@ func chain(endpoint string, tweaks ...func(*http.Transport)) aws.Config {
 func openStore(t *testing.T, cfg Config, chain aws.Config) *Store {
 	t.Helper()
 	cfg.Bucket = cmp.Or(cfg.Bucket, testBucket)
-	cfg.Checksum = cmp.Or(cfg.Checksum, ModeTrailer) // fakes see no requests but those of their test
+	known := cfg.Checksum == "" // fakes see no requests but those of their test
+	cfg.Checksum = cmp.Or(cfg.Checksum, ModeTrailer)
 	cfg.PathStyle = true
 	store, err := open(cfg.withDefaults(), chain, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)), prometheus.NewRegistry())
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
+	if known {
+		for _, bucket := range []string{cfg.Bucket, testBucket, elsewhere} {
+			store.modes.set(bucket, ModeTrailer)
+		}
+	}
 	return store
 }
 

@@ -20,6 +20,7 @@ func TestPutCountsRequestsAndBytes(t *testing.T) {
 	_, err := store.Put(t.Context(), j, "result", pdf(pattern(minPartSize+1), -1))
 	require.NoError(t, err)
 	j.Bucket = "nowhere"
+	store.modes.set(j.Bucket, ModeTrailer)
 	_, err = store.Put(t.Context(), j, "result", pdf(pattern(0), 0))
 	require.Error(t, err)
 

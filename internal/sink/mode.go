@@ -93,10 +93,11 @@ func (m *modes) trailerRefused(bucket string) error {
 }
 
 // mode returns how an object is sent to its bucket. It is found out once, and callers
-// that need it at the same time share what comes of that.
+// that need it at the same time share what comes of that. ModeTrailer is tried even where
+// it is set: a store that does not know it would keep the framing as content.
 func (s *Store) mode(ctx context.Context, a attributes) (Mode, error) {
-	if s.cfg.Checksum != ModeAuto {
-		return s.cfg.Checksum, nil
+	if s.cfg.Checksum == ModeMD5 {
+		return ModeMD5, nil
 	}
 	for {
 		if known := s.modes.get(a.bucket); known != "" {
@@ -143,7 +144,10 @@ func (s *Store) findMode(caller context.Context, a attributes) (Mode, error) {
 		why = s.tryMode(ctx, a, mode)
 	}
 	err := why
-	if isAnswer(why) || errors.Is(why, errUnchecked) {
+	switch unchecked := errors.Is(why, errUnchecked); {
+	case unchecked && s.cfg.Checksum == ModeTrailer:
+		err = &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("S3_CHECKSUM is trailer, which the store does not know; set it to auto: %w", why)}
+	case s.cfg.Checksum == ModeAuto && (unchecked || isAnswer(why)):
 		mode = ModeMD5
 		err = s.tryMode(ctx, a, mode)
 	}
@@ -189,6 +193,9 @@ func (u *upload) try(ctx context.Context) error {
 	if err := u.send(ctx, []byte(tryText)); err != nil {
 		return err
 	}
+	if u.store.cfg.Checksum == ModeMD5 {
+		return nil // whoever sets it knows the store
+	}
 	// A store that takes a wrong checksum has not looked at the right one.
 	number, wrong := int32(2), contentMD5([]byte("another text"))
 	_, err := u.store.client.UploadPart(ctx, &s3.UploadPartInput{
@@ -196,7 +203,7 @@ func (u *upload) try(ctx context.Context) error {
 		Body: bytes.NewReader([]byte(tryText)), ContentLength: aws.Int64(int64(len(tryText))), ContentMD5: &wrong,
 	}, s3client.Unsigned, s3client.Once)
 	if err == nil {
-		return &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("upload to %s: %w: it takes a wrong Content-MD5; set S3_CHECKSUM, if it is certain that it checks", u.location, errUnchecked)}
+		return &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("upload to %s: %w: it takes a wrong Content-MD5; set S3_CHECKSUM=md5, if it is certain that it checks", u.location, errUnchecked)}
 	}
 	if err = u.store.classify(opUploadPart, u.location, err); !isAnswer(err) {
 		return err

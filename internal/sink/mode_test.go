@@ -146,6 +146,30 @@ func TestAStoreThatChecksPartsAlone(t *testing.T) {
 	require.Equal(t, ModeMD5, store.modes.get(testBucket))
 }
 
+// TestATrailerThatIsSetIsTriedAllTheSame: a store that does not know it would keep the
+// framing of the chunks as content.
+func TestATrailerThatIsSetIsTriedAllTheSame(t *testing.T) {
+	t.Parallel()
+	for name, row := range models() {
+		m := row.store()
+		store := openStore(t, Config{Checksum: ModeTrailer}, m.start(t))
+		for range 2 {
+			_, err := store.Put(t.Context(), newJob(t), "result", pdf(pattern(100_000), 100_000))
+			if row.mode == ModeTrailer {
+				require.NoError(t, err, name)
+				continue
+			}
+			require.Error(t, err, name)
+			require.False(t, job.IsPermanent(err), "%s: %v", name, err)
+			objects, uploads := m.left()
+			require.Zero(t, objects+uploads, name)
+		}
+	}
+	m := &model{trailers: storedAsSent, silent: true}
+	_, err := openStore(t, Config{Checksum: ModeTrailer}, m.start(t)).Put(t.Context(), newJob(t), "result", pdf(pattern(10), 10))
+	require.ErrorContains(t, err, "S3_CHECKSUM is trailer, which the store does not know; set it to auto")
+}
+
 // TestAStoreThatChecksNothingIsNotUsed.
 func TestAStoreThatChecksNothingIsNotUsed(t *testing.T) {
 	t.Parallel()
