@@ -3,7 +3,8 @@ GOVULNCHECK_VERSION := v1.9.0
 CYCLONEDX_GOMOD_VERSION := v1.10.0
 VULN_DATABASE ?= https://vuln.go.dev
 FUZZTIME ?= 30s
-MODULES := $(dir $(wildcard go.mod test/*/go.mod))
+# test/stores holds other people's programs and no code of ours.
+MODULES := $(filter-out test/stores/,$(dir $(wildcard go.mod test/*/go.mod)))
 BIN := bin
 DIST := dist
 VERSION ?= $(shell git describe --tags --always --dirty)
@@ -46,6 +47,10 @@ run: ## Run everything on this machine, with sample jobs
 .PHONY: test
 test: ## Run the tests of all modules with the race detector; TESTFLAGS are added
 	$(call in_each,go test -race $(TESTFLAGS) ./...)
+
+.PHONY: test-stores
+test-stores: ## Run the worker on MinIO, SeaweedFS, rclone and gofakes3; it builds them first, which takes minutes
+	go test -v -timeout 30m -parallel 4 -tags stores -run '^TestStores$$' ./test
 
 .PHONY: vet
 vet: ## Vet all modules

@@ -17,6 +17,10 @@ import (
 type s3Proxy struct {
 	*httptest.Server
 	busy atomic.Bool // refuses every write as S3 does under load
+	// instead answers in the store's place, where it reports true. It must not read the
+	// body otherwise.
+	instead atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
+	silent  atomic.Bool // takes the checksums out of the store's answers
 
 	mu       sync.Mutex
 	requests []*http.Request
@@ -33,12 +37,20 @@ func newS3Proxy(t *testing.T, w *world) *s3Proxy {
 	onward := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host
+	}, ModifyResponse: func(r *http.Response) error {
+		if p.silent.Load() {
+			r.Header.Del("X-Amz-Checksum-Crc64nvme")
+		}
+		return nil
 	}}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.note(r) {
 			w.Header().Set("Content-Type", "application/xml")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = io.WriteString(w, `<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>`)
+			return
+		}
+		if instead := p.instead.Load(); instead != nil && (*instead)(w, r) {
 			return
 		}
 		onward.ServeHTTP(w, r)

@@ -77,7 +77,7 @@ func weedArgs(addr, dir string) []string {
 
 // freeAddr is an address that nobody listens on at the moment.
 func freeAddr() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
@@ -88,6 +88,7 @@ func freeAddr() string {
 // TestStores runs the worker on stores of other people, each as it is built from
 // the module proxy. It takes minutes to build them, so it has a tag of its own.
 func TestStores(t *testing.T) {
+	t.Parallel()
 	bin := t.TempDir()
 	for name, store := range foreignStores() {
 		build := exec.CommandContext(t.Context(), "go", "build", "-C", filepath.Join(root, "test/stores", store.module), "-o", filepath.Join(bin, name), store.program)
@@ -110,7 +111,7 @@ func TestStores(t *testing.T) {
 func (s foreignStore) start(t *testing.T, binary string) string {
 	t.Helper()
 	dir, addr := t.TempDir(), freeAddr()
-	p := &process{t: t, cmd: exec.Command(binary, s.args(addr, dir)...), out: &output{}, exit: make(chan struct{})} //nolint:noctx // it is killed at the end
+	p := &process{t: t, cmd: exec.Command(binary, s.args(addr, dir)...), out: &output{}, exit: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = append([]string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}, s.env...)
 	p.run()

@@ -41,33 +41,58 @@ type modes struct {
 	flight singleflight.Group
 
 	mu    sync.Mutex
-	found map[string]Mode
+	found map[string]finding
 	// noTrailer are the stores that took a trailer in a try and not with an object,
 	// and why.
 	noTrailer map[string]error
 }
 
+// finding is what one try has shown.
+type finding struct {
+	mode  Mode
+	at    time.Time
+	stale bool // something speaks against it
+}
+
+// md5Life is how long a bucket is held to know no trailers. A gateway before the store may
+// have refused the try.
+const md5Life = time.Hour
+
 // get returns what is known of a bucket, or nothing.
 func (m *modes) get(bucket string) Mode {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.found[bucket]
+	known := m.found[bucket]
+	if known.stale || known.mode == ModeMD5 && time.Since(known.at) > md5Life {
+		return ""
+	}
+	return known.mode
 }
 
-func (m *modes) set(bucket string, mode Mode) {
+// set reports whether the mode is another one than before.
+func (m *modes) set(bucket string, mode Mode) (changed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.found == nil {
-		m.found, m.noTrailer = map[string]Mode{}, map[string]error{}
+		m.found, m.noTrailer = map[string]finding{}, map[string]error{}
 	}
-	m.found[bucket] = mode
+	changed = m.found[bucket].mode != mode
+	m.found[bucket] = finding{mode: mode, at: time.Now()}
+	return changed
 }
 
 // forget has the mode of a bucket found out again: another store may answer by now.
 func (m *modes) forget(bucket string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.found, bucket)
+	m.expire(bucket)
+}
+
+func (m *modes) expire(bucket string) {
+	if known, ok := m.found[bucket]; ok {
+		known.stale = true
+		m.found[bucket] = known
+	}
 }
 
 // failed notes that the store has refused an object, or not checked it. One whose word
@@ -76,10 +101,10 @@ func (m *modes) forget(bucket string) {
 func (m *modes) failed(bucket string, why error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.found[bucket] == ModeTrailer && (errors.Is(why, errUnchecked) || job.AsError(why).Class == job.ClassForbidden) {
+	if known := m.found[bucket]; known.mode == ModeTrailer && !known.stale && (errors.Is(why, errUnchecked) || job.AsError(why).Class == job.ClassForbidden) {
 		m.noTrailer[bucket] = why
 	}
-	delete(m.found, bucket)
+	m.expire(bucket)
 }
 
 // trailerRefused says why a bucket's store is not to be tried with a trailer, if it is
@@ -157,7 +182,9 @@ func (s *Store) findMode(caller context.Context, a attributes) (Mode, error) {
 	case err != nil:
 		return "", err // nothing is known of a store that is away
 	}
-	s.modes.set(a.bucket, mode)
+	if !s.modes.set(a.bucket, mode) {
+		return mode, nil
+	}
 	s.metrics.mode(a.bucket, mode)
 	s.log.Info("the store checks what it is sent", zap.String("bucket", a.bucket), zap.String("checksum", string(mode)), zap.NamedError("no_trailer", why))
 	return mode, nil

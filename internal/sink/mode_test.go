@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -97,6 +98,22 @@ func TestAModeIsFoundOnceWithoutAnObject(t *testing.T) {
 	require.Len(t, m.seen, before)
 	require.Equal(t, 1, logs.Len())
 	require.InDelta(t, 1, testutil.ToFloat64(store.metrics.checksum.WithLabelValues(testBucket, string(ModeTrailer))), 0)
+}
+
+// TestMD5IsNotForEver: a gateway may have refused the try with a trailer.
+func TestMD5IsNotForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var m modes
+		require.True(t, m.set("a", ModeMD5))
+		require.True(t, m.set("b", ModeTrailer))
+		time.Sleep(md5Life)
+		require.Equal(t, ModeMD5, m.get("a"))
+		time.Sleep(time.Nanosecond)
+		require.Empty(t, m.get("a"))
+		require.Equal(t, ModeTrailer, m.get("b"))
+		require.False(t, m.set("a", ModeMD5), "nothing new to say")
+	})
 }
 
 // TestAStoreThatBecomesAnother behind the same name is noticed: nothing is taken for

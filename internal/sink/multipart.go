@@ -3,6 +3,7 @@ package sink
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -78,7 +79,10 @@ func (s *Store) begin(ctx context.Context, a attributes, mode Mode) (*upload, er
 	if err != nil {
 		return nil, s.classify(opCreate, a.location, err)
 	}
-	return &upload{store: s, attributes: a, mode: mode, id: aws.ToString(out.UploadId)}, nil
+	if err := answered(a.location, out.UploadId); err != nil {
+		return nil, err
+	}
+	return &upload{store: s, attributes: a, mode: mode, id: *out.UploadId}, nil
 }
 
 func (u *upload) run(ctx context.Context, st *stream, buffer []byte) (job.Object, error) {
@@ -115,6 +119,9 @@ func (u *upload) send(ctx context.Context, part []byte) error {
 	if err != nil {
 		return u.store.classify(opUploadPart, u.location, err)
 	}
+	if err := answered(u.location, out.ETag); err != nil {
+		return err
+	}
 	u.store.metrics.bytes.Add(float64(len(part)))
 	u.parts = append(u.parts, types.CompletedPart{PartNumber: &number, ETag: out.ETag, ChecksumCRC64NVME: input.ChecksumCRC64NVME})
 	if u.mode == ModeMD5 {
@@ -137,7 +144,7 @@ func (u *upload) complete(ctx context.Context, st *stream) (job.Object, error) {
 	if err != nil {
 		return job.Object{}, u.store.classify(opComplete, u.location, err)
 	}
-	if err := agrees(u.location, checksum, out.ChecksumCRC64NVME); err != nil {
+	if err := errors.Join(answered(u.location, out.ETag), agrees(u.location, checksum, out.ChecksumCRC64NVME)); err != nil {
 		return job.Object{}, err
 	}
 	return u.object(st.read, out.ETag, checksum), nil

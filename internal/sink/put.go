@@ -144,12 +144,12 @@ func (s *Store) putBytes(ctx context.Context, a attributes, mode Mode, body []by
 		return job.Object{}, s.classify(opPutObject, a.location, err)
 	}
 	s.metrics.bytes.Add(float64(len(body)))
-	check := verify
+	check := verify(a.location, checksum, out.ChecksumCRC64NVME)
 	if mode == ModeMD5 { // it has taken that; what else it says must not be otherwise
-		check = agrees
+		check = errors.Join(answered(a.location, out.ETag), agrees(a.location, checksum, out.ChecksumCRC64NVME))
 	}
-	if err := check(a.location, checksum, out.ChecksumCRC64NVME); err != nil {
-		return job.Object{}, err
+	if check != nil {
+		return job.Object{}, check
 	}
 	return a.object(int64(len(body)), out.ETag, checksum), nil
 }
@@ -162,6 +162,15 @@ func verify(where location, ours string, theirs *string) error {
 		return &job.Error{By: job.Store, Err: fmt.Errorf("store %s: %w", where, errUnchecked)}
 	}
 	return agrees(where, ours, theirs)
+}
+
+// answered requires what every store says of what it has taken: a gateway before it may
+// answer 200 of its own.
+func answered(where location, name *string) error {
+	if aws.ToString(name) == "" {
+		return &job.Error{By: job.Store, Err: fmt.Errorf("store %s: %w: the answer is not that of a store", where, errUnchecked)}
+	}
+	return nil
 }
 
 // agrees only requires that the store's own checksum, where it returns one, is ours.
