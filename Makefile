@@ -49,7 +49,7 @@ test: ## Run the tests of all modules with the race detector; TESTFLAGS are adde
 	$(call in_each,go test -race $(TESTFLAGS) ./...)
 
 .PHONY: test-stores
-test-stores: ## Run the worker on MinIO, SeaweedFS, rclone and gofakes3; it builds them first, which takes minutes
+test-stores: ## Run the worker on the stores of other people; builds them first, for minutes
 	go test -v -timeout 30m -parallel 4 -tags stores -run '^TestStores$$' ./test
 
 .PHONY: vet
