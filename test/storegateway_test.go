@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,36 +32,44 @@ func says(status int, contentType, body string) *func(http.ResponseWriter, *http
 // for no object. The readiness says that nothing moves.
 func TestAGatewayBeforeTheStoreFailsNoJob(t *testing.T) {
 	t.Parallel()
-	const page = "<html><body>Sorry.</body></html>"
-	for _, status := range []int{200, 302, 400, 401, 403, 404, 411, 413, 500, 501} {
-		for _, checksum := range []string{"auto", "md5"} {
-			t.Run(fmt.Sprintf("%d %s", status, checksum), func(t *testing.T) {
-				t.Parallel()
-				w := newWorld(t)
-				proxy := newS3Proxy(t, w)
-				p := w.start(map[string]string{"S3_CHECKSUM": checksum})
-				w.add(simulator.Job{ID: "before"})
-				w.check(simulator.Job{ID: "before"})
-				proxy.instead.Store(says(status, "text/html", page))
-				jobs := make([]simulator.Job, 12)
-				for i := range jobs {
-					jobs[i] = simulator.Job{ID: fmt.Sprintf("job-%d", i), Files: []simulator.File{{Size: 1000, Chunked: i%2 == 0}}}
-				}
-				w.add(jobs...)
-				w.eventually("it stays ready", func() bool {
-					status, _ := get(t, p.url()+"/readyz")
-					return status == http.StatusServiceUnavailable
-				})
-				time.Sleep(time.Second) // more of the same
-				require.EqualValues(t, 1, w.count("JOBS_EVENTS"))
-				proxy.instead.Store(nil)
-				for _, j := range jobs {
-					w.check(j)
-				}
-				p.ready()
-				w.nothingLeft()
+	for _, checksum := range []string{"auto", "md5"} {
+		t.Run(checksum, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			proxy := newS3Proxy(t, w)
+			p := w.start(map[string]string{"S3_CHECKSUM": checksum})
+			w.add(simulator.Job{ID: "before"})
+			w.check(simulator.Job{ID: "before"})
+			answers := oddAnswers()
+			proxy.instead.Store(&answers)
+			jobs := make([]simulator.Job, 60)
+			for i := range jobs {
+				jobs[i] = simulator.Job{ID: fmt.Sprintf("job-%d", i), Files: []simulator.File{{Size: 1000, Chunked: i%2 == 0}}}
+			}
+			w.add(jobs...)
+			w.eventually("it stays ready", func() bool {
+				status, _ := get(t, p.url()+"/readyz")
+				return status == http.StatusServiceUnavailable
 			})
-		}
+			time.Sleep(4 * time.Second) // more of the same
+			require.EqualValues(t, 1, w.count("JOBS_EVENTS"))
+			proxy.instead.Store(nil)
+			for _, j := range jobs {
+				w.check(j)
+			}
+			p.ready()
+			w.nothingLeft()
+		})
+	}
+}
+
+// oddAnswers are pages of a gateway with one status after the other.
+func oddAnswers() func(http.ResponseWriter, *http.Request) bool {
+	statuses := []int{200, 302, 400, 401, 403, 404, 405, 411, 413, 414, 431, 500, 501}
+	var requests atomic.Int64
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		status := statuses[int(requests.Add(1))%len(statuses)]
+		return (*says(status, "text/html", "<html><body>Sorry.</body></html>"))(w, r)
 	}
 }
 
