@@ -86,7 +86,7 @@ func TestStreamFill(t *testing.T) {
 
 func TestChunkedBodyKnowsItsLength(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int64{0, 1, 15, 16, 255, 256, 4095, 4096, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3 << 20, 20<<20 + 7} {
+	for _, size := range []int64{0, 1, 15, 16, 255, 256, 4095, 4096, 1<<20 - 10, 1<<20 - 9, 1<<20 - 8, 1 << 20, 3 << 20, 20<<20 + 7} {
 		st := newStream(pdf(pattern(size), size))
 		body := s3client.NewChunkedBody(st, size, st.checksum)
 		got, err := io.ReadAll(iotest.HalfReader(body))
@@ -95,7 +95,7 @@ func TestChunkedBodyKnowsItsLength(t *testing.T) {
 
 		content, _ := io.ReadAll(pattern(size))
 		var want bytes.Buffer
-		for chunk := range slices.Chunk(content, 1<<20) { // MinIO takes no chunks above 16 MiB
+		for chunk := range slices.Chunk(content, 1<<20-9) { // 1 MiB with its frame; MinIO takes no chunks above 16 MiB
 			fmt.Fprintf(&want, "%x\r\n%s\r\n", len(chunk), chunk)
 		}
 		want.WriteString("0\r\nx-amz-checksum-crc64nvme:" + referenceChecksum(content) + "\r\n\r\n")
@@ -113,6 +113,23 @@ func TestChunkedBodyComesInOnePiece(t *testing.T) {
 	n, err := body.Read(piece)
 	require.ErrorIs(t, err, io.EOF)
 	require.Equal(t, int(body.Len()), n)
+}
+
+// TestChunkedBodyFillsItsPieces across the ends of chunks: less would be writes more.
+func TestChunkedBodyFillsItsPieces(t *testing.T) {
+	t.Parallel()
+	const size = 5<<20 + 7
+	for _, room := range []int64{32 << 10, 128 << 10, 100_000, 2 << 20, 6 << 20} {
+		st := newStream(pdf(pattern(size), size))
+		body := s3client.NewChunkedBody(st, size, st.checksum)
+		piece := make([]byte, room)
+		for left := body.Len(); left > 0; {
+			n, err := body.Read(piece)
+			require.Equal(t, min(left, room), int64(n))
+			left -= int64(n)
+			require.Equal(t, left == 0, errors.Is(err, io.EOF), "%v", err)
+		}
+	}
 }
 
 func TestChunkedBodyInPiecesOfAnySize(t *testing.T) {

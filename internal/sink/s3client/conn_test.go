@@ -76,7 +76,7 @@ func TestWatchedConnCountsEachByte(t *testing.T) {
 // only the beginning of one.
 func TestWatchedConnCopiesBodies(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int64{0, 1, smallBody, smallBody + 1, 3*largePiece + 7} {
+	for _, size := range []int64{0, 1, smallBody, smallBody + 1, 3*mediumPiece + 7, mediumBody + largePiece + 7} {
 		synctest.Test(t, func(t *testing.T) {
 			near, far := net.Pipe()
 			body := make([]byte, size)

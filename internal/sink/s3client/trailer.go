@@ -26,8 +26,9 @@ const (
 )
 
 // maxChunk is the most that one chunk of a body has, in bytes. MinIO refuses chunks
-// above 16 MiB, and servers may hold one in memory to check it.
-const maxChunk = 1 << 20
+// above 16 MiB, and servers may hold one in memory to check it. With its frame a chunk
+// has 1 MiB, so that the pieces in which a body is read end where the chunk does.
+const maxChunk = 1<<20 - int64(len("ffff7"+crlf+crlf))
 
 // lastChunk is the empty chunk that ends a body, and the name of its trailer.
 const lastChunk = "0" + crlf + checksumHeader + ":"
@@ -84,13 +85,16 @@ func (b *ChunkedBody) Len() int64 { return b.length }
 // Read implements io.Reader.
 func (b *ChunkedBody) Read(p []byte) (n int, err error) {
 	n = b.deliver(p)
-	if !b.ended && n < len(p) {
+	for !b.ended && n < len(p) {
 		m, err := b.readPayload(p[n:])
 		n += m
 		if err != nil {
 			return n, err
 		}
-		n += b.deliver(p[n:])
+		if b.pending == "" {
+			break
+		}
+		n += b.deliver(p[n:]) // a chunk has ended: go on with the next one, or its beginning would be a write of its own
 	}
 	if b.ended && b.pending == "" {
 		return n, io.EOF
