@@ -34,6 +34,14 @@ func (s *Store) Probe(ctx context.Context) error {
 
 // tryUpload begins an upload as a result is stored, and aborts it.
 func (s *Store) tryUpload(ctx context.Context, a attributes) error {
+	err := s.tryOnce(ctx, a)
+	if err == nil && s.unknown.remove(a.location) {
+		s.abortOthers(ctx, a.location)
+	}
+	return err
+}
+
+func (s *Store) tryOnce(ctx context.Context, a attributes) error {
 	if s.cfg.Checksum == ModeMD5 {
 		return s.tryMode(ctx, a, ModeMD5)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -12,6 +13,38 @@ import (
 
 	"github.com/jobferry/jobferry/internal/job"
 )
+
+// maxUnknown bounds the objects of which it is remembered that they may have uploads.
+const maxUnknown = 10_000
+
+// unknownUploads are the objects that may have an upload of which nobody knows the ID: the
+// store has begun it and its answer was lost. It is safe for concurrent use.
+type unknownUploads struct {
+	mu      sync.Mutex
+	objects map[location]struct{}
+}
+
+// add remembers an object until it is stored. What does not fit is found once the job is
+// taken up again.
+func (u *unknownUploads) add(object location) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.objects == nil {
+		u.objects = map[location]struct{}{}
+	}
+	if len(u.objects) < maxUnknown {
+		u.objects[object] = struct{}{}
+	}
+}
+
+// remove reports whether the object was there.
+func (u *unknownUploads) remove(object location) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, found := u.objects[object]
+	delete(u.objects, object)
+	return found
+}
 
 // AbortUploads aborts every multipart upload under the job's keys: what a
 // worker that was killed left of them. Nobody else may be storing for the job

@@ -46,7 +46,8 @@ type Store struct {
 	buffers   *buffers
 	modes     modes       // of the buckets
 	refused   atomic.Bool // the last object
-	unlisted  sync.Map    // of the buckets whose uploads cannot be listed
+	unknown   unknownUploads
+	unlisted  sync.Map // of the buckets whose uploads cannot be listed
 	metrics   *metrics
 	log       *zap.Logger
 }

@@ -207,6 +207,7 @@ func (s *Store) tryMode(ctx context.Context, a attributes, mode Mode) error {
 	case isAnswer(err):
 		s.log.Warn("an upload could not be aborted; give the worker s3:AbortMultipartUpload, or the bucket a lifecycle rule", zap.Stringer("object", u.location), zap.Error(err))
 	case err != nil:
+		s.unknown.add(u.location)
 		return err
 	}
 	return tried

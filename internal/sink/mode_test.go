@@ -146,6 +146,37 @@ func TestAStoreThatBecomesAnother(t *testing.T) {
 	}
 }
 
+// TestAnUploadWhoseAnswerIsLostIsAborted, whether the SDK began another one at once or
+// somebody later on.
+func TestAnUploadWhoseAnswerIsLostIsAborted(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []int{1, 3, 4} {
+		m := &model{lostCreates: lost}
+		store := openStore(t, Config{Checksum: ModeAuto}, m.start(t))
+		var err error
+		for range 2 {
+			if _, err = store.Put(t.Context(), newJob(t), "result", pdf(pattern(10), 10)); err == nil {
+				break
+			}
+		}
+		require.NoError(t, err)
+		objects, uploads := m.left()
+		require.Equal(t, 1, objects)
+		require.Zero(t, uploads, "%d", lost)
+
+		m.lostCreates = lost
+		store.refused.Store(true)
+		for range 2 {
+			if err = store.Probe(t.Context()); err == nil {
+				break
+			}
+		}
+		require.NoError(t, err)
+		_, uploads = m.left()
+		require.Zero(t, uploads, "%d, at a probe", lost)
+	}
+}
+
 // TestAStoreThatChecksPartsAlone is found to take trailers, and says nothing of an object
 // with one. The next try goes without.
 func TestAStoreThatChecksPartsAlone(t *testing.T) {

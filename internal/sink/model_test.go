@@ -43,6 +43,7 @@ type model struct {
 	silentPuts  bool     // it returns one for parts alone
 	status      int      // of what it takes; 200 when 0
 	refusedTag  string   // that no object may have
+	lostCreates int      // so many uploads are begun, and the answer is 500
 	composite   bool     // a completed upload has a checksum of checksums
 	ignoresMD5  bool
 	maxChunk    int64 // of a body with a trailer; 0 for no limit
@@ -50,7 +51,8 @@ type model struct {
 	mu      sync.Mutex
 	objects map[string][]byte
 	uploads map[string]map[int][]byte
-	seen    []string // operations
+	keys    map[string]string // of uploads, ended ones too
+	seen    []string          // operations
 }
 
 // become makes it another store.
@@ -64,7 +66,7 @@ func (m *model) become(other *model) {
 
 func (m *model) start(t *testing.T) aws.Config {
 	t.Helper()
-	m.objects, m.uploads = map[string][]byte{}, map[string]map[int][]byte{}
+	m.objects, m.uploads, m.keys = map[string][]byte{}, map[string]map[int][]byte{}, map[string]string{}
 	server := httptest.NewServer(m)
 	t.Cleanup(server.Close)
 	return chain(server.URL)
@@ -104,6 +106,11 @@ func (m *model) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case opCreate:
 		id := strconv.Itoa(len(m.seen))
 		m.uploads[id] = map[int][]byte{}
+		m.keys[id] = key
+		if m.lostCreates--; m.lostCreates >= 0 {
+			answerError(w, http.StatusInternalServerError, "InternalError", "It has begun.")
+			return
+		}
 		_, _ = fmt.Fprintf(w, `<InitiateMultipartUploadResult><UploadId>%s</UploadId></InitiateMultipartUploadResult>`, id)
 	case opUploadPart:
 		if body, ok := m.receive(w, r); ok && m.uploads[id] == nil {
@@ -118,7 +125,13 @@ func (m *model) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		delete(m.uploads, id)
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		_, _ = io.WriteString(w, `<ListMultipartUploadsResult></ListMultipartUploadsResult>`)
+		var pairs []string
+		for id := range m.uploads {
+			if strings.HasPrefix(m.keys[id], r.URL.Query().Get("prefix")) {
+				pairs = append(pairs, m.keys[id], id)
+			}
+		}
+		listUploads(w, false, pairs...)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"go.uber.org/zap"
@@ -66,6 +67,7 @@ func (s *Store) putParts(ctx context.Context, a attributes, mode Mode, st *strea
 		u.giveUp(ctx, err)
 		return job.Object{}, err
 	}
+	s.unknown.remove(a.location)
 	s.abortOthers(ctx, a.location)
 	return object, nil
 }
@@ -77,7 +79,14 @@ func (s *Store) begin(ctx context.Context, a attributes, mode Mode) (*upload, er
 	defer cancel()
 	out, err := s.client.CreateMultipartUpload(ctx, a.createInput(mode))
 	if err != nil {
-		return nil, s.classify(opCreate, a.location, err)
+		err = s.classify(opCreate, a.location, err)
+		if !isAnswer(err) {
+			s.unknown.add(a.location)
+		}
+		return nil, err
+	}
+	if attempts, ok := retry.GetAttemptResults(out.ResultMetadata); ok && len(attempts.Results) > 1 {
+		s.unknown.add(a.location)
 	}
 	if err := answered(a.location, out.UploadId); err != nil {
 		return nil, err

@@ -74,6 +74,9 @@ func (s *Store) store(ctx context.Context, a attributes, st *stream) (job.Object
 	}
 	if err == nil {
 		s.refused.Store(false)
+		if s.unknown.remove(a.location) {
+			s.abortOthers(ctx, a.location)
+		}
 	}
 	return object, err
 }
