@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -233,8 +234,8 @@ func (u *upload) try(ctx context.Context) error {
 	if err == nil {
 		return &job.Error{Class: job.ClassRefused, By: job.Store, Err: fmt.Errorf("upload to %s: %w: it takes a wrong Content-MD5; set S3_CHECKSUM=md5, if it is certain that it checks", u.location, errUnchecked)}
 	}
-	if err = u.store.classify(opUploadPart, u.location, err); !isAnswer(err) {
-		return err
+	if err = u.store.classify(opUploadPart, u.location, err); statusOf(err) != http.StatusBadRequest {
+		return err // whoever answered, it is not what a store says of a wrong checksum
 	}
 	return nil
 }
