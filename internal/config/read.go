@@ -20,7 +20,7 @@ import (
 const maxReplicas = 5
 
 // maxAtOnce bounds what a worker has in hand: each poll and each transfer takes
-// memory from the start, a transfer up to 5 MiB more.
+// memory from the start, a transfer up to one part more.
 const maxAtOnce = 10_000
 
 // parser reads a value: kind is a word for it, and the error of
